@@ -1,0 +1,51 @@
+// The task record: a guest thread's registers and control words in shared memory, byte offsets from its start.
+// It is the truth about a task whenever no block of guest code is in progress. Registers are little-endian.
+
+export const RECORD_SIZE = 4096
+
+/** rax rcx rdx rbx rsp rbp rsi rdi r8 … r15, i64 each, in encoding order. */
+export const GPR = 0x000
+export const RIP = 0x080
+/** Lazy arithmetic flags, see x86/flags.ts: sign-extended result i64 and auxiliary bits i32. */
+export const FLAG_RESULT = 0x088
+export const FLAG_AUX = 0x090
+/** RFLAGS bits outside CF PF AF ZF SF OF (DF, ID, AC, …), i32. */
+export const FLAG_OTHER = 0x094
+/** Always zero: what an absent base or index register reads. i64. */
+export const ZERO = 0x098
+export const FS_BASE = 0x0a0
+export const GS_BASE = 0x0a8
+/** Non-zero asks the task to come to its hub at the next safepoint. i32, written by any thread. */
+export const POLL = 0x0b0
+/** Address of this vCPU's translation array. i32. */
+export const TRANSLATION = 0x0b4
+/** Bytes of host stack left for nested guest calls. i32. */
+export const STACK_BUDGET = 0x0b8
+/** Why the engine unwound to its caller: an `Exit` of engine/exit.ts. i32. */
+export const EXIT_REASON = 0x0bc
+/** Details of a fault: signal number, si_code, address. */
+export const FAULT_SIGNAL = 0x0c0
+export const FAULT_CODE = 0x0c4
+export const FAULT_ADDRESS = 0x0c8
+/** x86 exception vector and error code, for ucontext (REG_TRAPNO, REG_ERR). i32 each. */
+export const FAULT_TRAP = 0x0d0
+export const FAULT_ERROR = 0x0d4
+/** Memory site of the access that left a region (index into the region's site table). i32. */
+export const SITE = 0x0d8
+export const MXCSR = 0x0dc
+/** Address-space id and code-cache key of the task. i32. */
+export const ASID = 0x0e0
+/** Guest instructions executed (counted per block by the interpreter under --stats). i64. */
+export const INSTRUCTIONS = 0x0e8
+/** ymm0 … ymm15, 32 bytes each; the low half is xmm. */
+export const VECTOR = 0x100
+export const VECTOR_STRIDE = 32
+/** x87: eight registers of 16 bytes (10 used), then control, status, tag words (i32 each). */
+export const X87 = 0x300
+export const X87_CONTROL = 0x380
+export const X87_STATUS = 0x384
+export const X87_TAG = 0x388
+/** Scratch for helpers of 64 bytes (two lines' worth of a crossing vector access). */
+export const SCRATCH = 0x3c0
+/** From here on the record belongs to the processor layer (task state machine, signal words). */
+export const PROCESSOR_FIELDS = 0x400
