@@ -1,0 +1,183 @@
+// Interface `Host`: everything the components need from the machine below them. `linux.ts` implements it with native calls, `portable.ts` on
+// Node's fs alone (what it cannot do answers -ENOSYS). `host.cases.ts` is the test suite both pass.
+//
+// Rules. A call returns >= 0, or a negative errno of src/abi; it throws only for bugs. Flags, request and signal numbers are those of src/abi
+// (Linux x86-64), whatever the machine's own are.
+// Results come back in a caller's reusable record or array, so that hot calls allocate nothing.
+// Blocking: call `ppoll` first; nobody sets O_NONBLOCK on an inherited stdio description.
+import type { FileStatus, FileSystemStatus } from '../abi/stat.js'
+
+/** A path: text (UTF-8), or raw bytes without the final NUL. */
+export type Path = string | Uint8Array
+
+/** [0] seconds, [1] nanoseconds. */
+export type TimePair = Float64Array
+
+export interface SystemInfo {
+  uptimeSec: number
+  /** 1, 5 and 15 minutes, fixed point with 16 fraction bits. */
+  loads: [number, number, number]
+  totalRam: number
+  freeRam: number
+  sharedRam: number
+  bufferRam: number
+  totalSwap: number
+  freeSwap: number
+  procs: number
+}
+
+export interface ResourceUsage {
+  userSec: number
+  userUsec: number
+  systemSec: number
+  systemUsec: number
+  maxRssKib: number
+  minorFaults: number
+  majorFaults: number
+  inBlocks: number
+  outBlocks: number
+  voluntarySwitches: number
+  involuntarySwitches: number
+}
+
+export interface SystemName {
+  sysname: string
+  nodename: string
+  release: string
+  version: string
+  machine: string
+  domainname: string
+}
+
+/** Input and output on one wasm memory by offset: no view, no allocation. `Host.window` makes one. */
+export interface MemoryWindow {
+  read(fd: number, at: number, length: number): number
+  write(fd: number, at: number, length: number): number
+  pread(fd: number, at: number, length: number, offset: number): number
+  pwrite(fd: number, at: number, length: number, offset: number): number
+  /** `segments` holds `count` pairs (offset in the memory, length). `offset` -1 is the current file position. */
+  readv(fd: number, segments: Float64Array, count: number, offset: number): number
+  writev(fd: number, segments: Float64Array, count: number, offset: number): number
+  recvfrom(fd: number, at: number, length: number, flags: number): number
+  sendto(fd: number, at: number, length: number, flags: number): number
+  getrandom(at: number, length: number): number
+}
+
+export interface Host {
+  readonly name: 'linux' | 'portable'
+
+  // Memory: the shared memory may grow later, but never moves.
+  window(memory: WebAssembly.Memory): MemoryWindow
+
+  // Files
+  openat(dirfd: number, path: Path, flags: number, mode: number): number
+  close(fd: number): number
+  read(fd: number, buffer: Uint8Array): number
+  write(fd: number, buffer: Uint8Array): number
+  pread(fd: number, buffer: Uint8Array, offset: number): number
+  pwrite(fd: number, buffer: Uint8Array, offset: number): number
+  /** `offset` -1 is the current file position. */
+  readv(fd: number, buffers: readonly Uint8Array[], offset: number): number
+  writev(fd: number, buffers: readonly Uint8Array[], offset: number): number
+  lseek(fd: number, offset: number, whence: number): number
+  fstat(fd: number, out: FileStatus): number
+  /** `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
+  fstatat(dirfd: number, path: Path, flags: number, out: FileStatus): number
+  fstatfs(fd: number, out: FileSystemStatus): number
+  /** Fills `buffer` with struct linux_dirent64 (src/abi/dirent.ts); 0 at the end. */
+  getdents64(fd: number, buffer: Uint8Array): number
+  /** The target's bytes into `buffer`; returns their number. */
+  readlinkat(dirfd: number, path: Path, buffer: Uint8Array): number
+  mkdirat(dirfd: number, path: Path, mode: number): number
+  mknodat(dirfd: number, path: Path, mode: number, dev: number): number
+  unlinkat(dirfd: number, path: Path, flags: number): number
+  renameat2(oldDirfd: number, oldPath: Path, newDirfd: number, newPath: Path, flags: number): number
+  linkat(oldDirfd: number, oldPath: Path, newDirfd: number, newPath: Path, flags: number): number
+  symlinkat(target: Path, dirfd: number, path: Path): number
+  fchmod(fd: number, mode: number): number
+  fchmodat(dirfd: number, path: Path, mode: number, flags: number): number
+  fchown(fd: number, uid: number, gid: number): number
+  fchownat(dirfd: number, path: Path, uid: number, gid: number, flags: number): number
+  /** Nanoseconds may be UTIME_NOW or UTIME_OMIT. An empty path with AT_EMPTY_PATH names `dirfd` itself. */
+  utimensat(
+    dirfd: number,
+    path: Path,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+    flags: number,
+  ): number
+  faccessat(dirfd: number, path: Path, mode: number, flags: number): number
+  ftruncate(fd: number, length: number): number
+  fallocate(fd: number, mode: number, offset: number, length: number): number
+  fsync(fd: number): number
+  fdatasync(fd: number): number
+  flock(fd: number, operation: number): number
+  copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
+  memfdCreate(name: string, flags: number): number
+  /** Extended attributes by descriptor; `size` 0 buffers ask for the length. */
+  fgetxattr(fd: number, name: string, buffer: Uint8Array): number
+  fsetxattr(fd: number, name: string, value: Uint8Array, flags: number): number
+  flistxattr(fd: number, buffer: Uint8Array): number
+  fremovexattr(fd: number, name: string): number
+
+  // Descriptors
+  dup(fd: number): number
+  dup3(oldFd: number, newFd: number, flags: number): number
+  /** Numeric argument, or the struct that commands such as F_SETLK take. */
+  fcntl(fd: number, command: number, argument: number | Uint8Array): number
+  ioctl(fd: number, request: number, argument: number | Uint8Array): number
+  isatty(fd: number): boolean
+  /** Fills out[0] (read end) and out[1] (write end). */
+  pipe2(out: Int32Array, flags: number): number
+  eventfd(initial: number, flags: number): number
+  /**
+   * `pollfds` holds `count` struct pollfd as two words each: fd, then events | revents << 16. Blocks the thread up to `timeoutNsec` (-1: for ever).
+   * Returns the number of ready descriptors.
+   */
+  ppoll(pollfds: Int32Array, count: number, timeoutNsec: number): number
+
+  // Sockets: addresses are struct sockaddr as bytes
+  socket(domain: number, type: number, protocol: number): number
+  socketpair(domain: number, type: number, protocol: number, out: Int32Array): number
+  bind(fd: number, address: Uint8Array): number
+  listen(fd: number, backlog: number): number
+  /** `address` (may be empty) receives the peer; `addressLength[0]` its length. */
+  accept4(fd: number, address: Uint8Array, addressLength: Int32Array, flags: number): number
+  connect(fd: number, address: Uint8Array): number
+  getsockname(fd: number, address: Uint8Array, addressLength: Int32Array): number
+  getpeername(fd: number, address: Uint8Array, addressLength: Int32Array): number
+  sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): number
+  recvfrom(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array, addressLength: Int32Array): number
+  shutdown(fd: number, how: number): number
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, valueLength: Int32Array): number
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): number
+
+  // Process and machine
+  getpid(): number
+  getppid(): number
+  getpgrp(): number
+  getuid(): number
+  geteuid(): number
+  getgid(): number
+  getegid(): number
+  getgroups(): number[]
+  umask(mask: number): number
+  kill(pid: number, signal: number): number
+  /** Ends this process by the signal's default action, without a core file. Returns only for signals that do not kill. */
+  dieBySignal(signal: number): number
+  clockGettime(clock: number, out: TimePair): number
+  clockGetres(clock: number, out: TimePair): number
+  nanosleep(nsec: number): number
+  schedYield(): number
+  /** One bit a CPU into `mask`; returns the bytes written. */
+  schedGetaffinity(mask: Uint8Array): number
+  getrandom(buffer: Uint8Array): number
+  getcwd(): string
+  sysinfo(out: SystemInfo): number
+  uname(out: SystemName): number
+  /** out[0] current, out[1] maximum; Infinity for RLIM_INFINITY. */
+  getrlimit(resource: number, out: Float64Array): number
+  getrusage(who: number, out: ResourceUsage): number
+}
