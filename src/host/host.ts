@@ -49,6 +49,11 @@ export interface SystemName {
   domainname: string
 }
 
+/** What is needed of a `WebAssembly.Memory`: its buffer, which is replaced by a longer one when it grows. */
+export interface SharedMemory {
+  readonly buffer: ArrayBufferLike
+}
+
 /** Input and output on one wasm memory by offset: no view, no allocation. `Host.window` makes one. */
 export interface MemoryWindow {
   read(fd: number, at: number, length: number): number
@@ -67,7 +72,7 @@ export interface Host {
   readonly name: 'linux' | 'portable'
 
   // Memory: the shared memory may grow later, but never moves.
-  window(memory: WebAssembly.Memory): MemoryWindow
+  window(memory: SharedMemory): MemoryWindow
 
   // Files
   openat(dirfd: number, path: Path, flags: number, mode: number): number
