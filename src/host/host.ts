@@ -5,49 +5,17 @@
 // (Linux x86-64), whatever the machine's own are.
 // Results come back in a caller's reusable record or array, so that hot calls allocate nothing.
 // Blocking: call `ppoll` first; nobody sets O_NONBLOCK on an inherited stdio description.
-import type { FileStatus, FileSystemStatus } from '../abi/stat.js'
+import type { ResourceUsage } from '../abi/resource.js'
+import type { FileStatus } from '../abi/stat.js'
+import type { FileSystemStatus } from '../abi/statfs.js'
+import type { SystemInfo } from '../abi/sysinfo.js'
+import type { SystemName } from '../abi/utsname.js'
 
 /** A path: text (UTF-8), or raw bytes without the final NUL. */
 export type Path = string | Uint8Array
 
 /** [0] seconds, [1] nanoseconds. */
 export type TimePair = Float64Array
-
-export interface SystemInfo {
-  uptimeSec: number
-  /** 1, 5 and 15 minutes, fixed point with 16 fraction bits. */
-  loads: [number, number, number]
-  totalRam: number
-  freeRam: number
-  sharedRam: number
-  bufferRam: number
-  totalSwap: number
-  freeSwap: number
-  procs: number
-}
-
-export interface ResourceUsage {
-  userSec: number
-  userUsec: number
-  systemSec: number
-  systemUsec: number
-  maxRssKib: number
-  minorFaults: number
-  majorFaults: number
-  inBlocks: number
-  outBlocks: number
-  voluntarySwitches: number
-  involuntarySwitches: number
-}
-
-export interface SystemName {
-  sysname: string
-  nodename: string
-  release: string
-  version: string
-  machine: string
-  domainname: string
-}
 
 /** What is needed of a `WebAssembly.Memory`: its buffer, which is replaced by a longer one when it grows. */
 export interface SharedMemory {
