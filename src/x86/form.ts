@@ -1,0 +1,111 @@
+// One row of the instruction table: an encoding in the SDM's notation, the operands in the notation of its opcode map
+// (appendix A.2), and semantics. The decoder, both tiers, the tests and the listing of covered forms derive from rows.
+//
+//   form('01 /r', 'add', 'Ev Gv', arithmetic.add, { lock: true })
+//
+// Encoding: [NP|66|F3|F2] [0F|0F38|0F3A] opcode[+r] [/r|/0…/7] [W0|W1]; `+r`: the opcode's low three bits name a register.
+// Operands: a letter for where, a suffix for the size.
+//   E  modrm.rm, general register or memory      G  modrm.reg, general register      M  modrm.rm, memory only
+//   R  modrm.rm, general register only           Z  register in the opcode           A  rAX      C  CL      1  the constant 1
+//   I  immediate    Ibs/Izs sign-extended to the operand size        J  branch offset       O  absolute address
+//   V  modrm.reg, vector register   W  modrm.rm, vector register or memory   U  modrm.rm, vector register only
+//   suffix b w d q: 8 16 32 64 bits; v: 16/32/64 by operand size; y: 32/64; z: 16/32 immediate; x: 128 bits, a memory operand
+//   must be aligned; u: 128 bits, unaligned
+
+import type { Width } from './ir.js'
+import type { Semantics } from './semantics.js'
+
+export type Prefix = 'any' | 'NP' | '66' | 'F3' | 'F2'
+export type OperandKind = 'E' | 'G' | 'M' | 'R' | 'Z' | 'A' | 'C' | '1' | 'I' | 'J' | 'O' | 'V' | 'W' | 'U'
+export type Operand = { readonly kind: OperandKind; readonly size: 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'z' | 'x' | 'u'; readonly signed: boolean }
+
+export type FormOptions = {
+  /** Accepts a lock prefix (SDM vol. 2A, LOCK) when its destination is memory. */
+  readonly lock?: boolean
+  /** Operand size is 64 without REX.W (push, pop, near branches: SDM 2.2.1.7). */
+  readonly default64?: boolean
+  /** Meaning of F3/F2 on a string instruction: `rep` repeats; `repz` also tests ZF. */
+  readonly repeat?: 'rep' | 'repz'
+  /** Flags the instruction leaves undefined, for tests to mask: letters of CF PF AF ZF SF OF, e.g. 'a', 'oszap'. */
+  readonly undefinedFlags?: string
+  /** Ends a block: control may go elsewhere than to the next instruction. */
+  readonly ends?: boolean
+  /** The test harness cannot run it as it is (system state, control flow, unrepeatable results). */
+  readonly untestable?: boolean
+}
+
+export type Form = {
+  /** Position in the table; stable within a build. */
+  id: number
+  readonly encoding: string
+  readonly mnemonic: string
+  readonly operands: readonly Operand[]
+  readonly semantics: Semantics
+  readonly options: FormOptions
+  readonly prefix: Prefix
+  /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A. */
+  readonly map: 0 | 1 | 2 | 3
+  readonly opcode: number
+  /** The opcode's low three bits are a register number. */
+  readonly plusRegister: boolean
+  readonly modrm: boolean
+  /** modrm.reg as an opcode extension, or -1. */
+  readonly digit: number
+  /** REX.W required: 1, forbidden: 0, either: -1. */
+  readonly w: -1 | 0 | 1
+  /** Which modrm.rm kinds the row takes. */
+  readonly memory: boolean
+  readonly register: boolean
+  /** Operand widths the row covers. */
+  readonly widths: readonly Width[]
+}
+
+const MAPS = ['', '0F', '0F38', '0F3A']
+
+export function form(encoding: string, mnemonic: string, operands: string, semantics: Semantics, options: FormOptions = {}): Form {
+  const words = encoding.split(' ')
+  const prefix: Prefix = words[0] === 'NP' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2' ? words[0] : 'any'
+  // `66` alone is never an opcode of the table: operand-size is a prefix.
+  const rest = prefix === 'any' ? words : words.slice(1)
+  const map = Math.max(0, MAPS.indexOf(rest[0] ?? '')) as 0 | 1 | 2 | 3
+  const [opcodeWord, ...modifiers] = map === 0 ? rest : rest.slice(1)
+  const plusRegister = opcodeWord?.endsWith('+r') ?? false
+  const opcode = Number.parseInt(opcodeWord ?? '', 16)
+  const slash = modifiers.find((word) => word.startsWith('/'))
+  const parsed = operands === '' ? [] : operands.split(' ').map(operand)
+  const rm = parsed.find(({ kind }) => 'EMRWU'.includes(kind))
+  const sizes = new Set(parsed.map(({ size }) => size))
+  const w = modifiers.includes('W1') ? 1 : modifiers.includes('W0') ? 0 : -1
+  const widths = widthsOf(sizes, w, options.default64 ?? false)
+  return {
+    id: -1,
+    encoding,
+    mnemonic,
+    operands: parsed,
+    semantics,
+    options,
+    prefix,
+    map,
+    opcode,
+    plusRegister,
+    modrm: slash !== undefined,
+    digit: slash === undefined || slash === '/r' ? -1 : Number(slash[1]),
+    w,
+    memory: rm === undefined || 'EMW'.includes(rm.kind),
+    register: rm === undefined || 'ERWU'.includes(rm.kind),
+    widths,
+  }
+}
+
+/** The operand sizes a row covers: SDM vol. 1 table 3-4; without a variable operand, the size of its general operands. */
+function widthsOf(sizes: ReadonlySet<string>, w: number, default64: boolean): readonly Width[] {
+  if (sizes.has('v') || default64) return default64 ? [16, 64] : w === 1 ? [64] : w === 0 ? [16, 32] : [16, 32, 64]
+  if (sizes.has('y')) return w === 1 ? [64] : w === 0 ? [32] : [32, 64]
+  return sizes.has('b') ? [8] : sizes.has('w') ? [16] : sizes.has('d') ? [32] : [64]
+}
+
+function operand(text: string): Operand {
+  const kind = text[0] as OperandKind
+  if (kind === 'C' || kind === '1') return { kind, size: 'b', signed: false }
+  return { kind, size: text[1] as Operand['size'], signed: text[2] === 's' }
+}

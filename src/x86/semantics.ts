@@ -1,0 +1,361 @@
+// What semantics functions are written with: `Sem` gives an instruction's operands as IR nodes and records its effects.
+//   const add: Semantics = (s) => { const a = s.modify(0); const b = s.read(1); … s.write(0, sum); s.flags(…) }
+// The environment decides what an operand is: a known register (regions) or a field of a decoded record (interpreter).
+// Register and flag updates are deferred to the end of the instruction, whatever the order they are recorded in.
+
+import { assert } from '../lib/assert.js'
+import { MEMORY } from '../wasm/opcodes.js'
+import { add, constant, cut, integerType, lane, pure, sext64, signExtend, sub, wrap, zext64 } from './expr.js'
+import { condition } from './flags.js'
+import type { Form, Operand } from './form.js'
+import { type Access, type Effect, type FlagState, i32, i64, type Node, type Ref, type Temp, type Type, vector, type Width } from './ir.js'
+
+export type Semantics = (s: Sem) => void
+
+/** Where operands come from; one implementation per tier. */
+export interface Environment {
+  /** The register that modrm.reg, modrm.rm or the opcode names; `width` 8 allows the high-byte registers. */
+  register(place: 'reg' | 'rm' | 'opcode', bank: 'gpr' | 'vector', width: Width | 128): Ref
+  /** The immediate, sign-extended, as i32 or i64. */
+  immediate(type: 'i32' | 'i64'): Node
+  /** Effective address of the memory operand, segment base included (i64). */
+  address(): Node
+  /** The same without the segment base, for lea. */
+  offset(): Node
+  /** Address of the next instruction (i64). */
+  next(): Node
+  /** Target of a relative branch (i64). */
+  target(): Node
+  /** The flags before this instruction. */
+  flags(): FlagState
+  /** Whether modrm.rm is memory. */
+  readonly memory: boolean
+  /** Whether the memory operand's base register is rsp (false in the interpreter, whose decoder folds it into the displacement). */
+  readonly baseIsStack: boolean
+  readonly lock: boolean
+  /** Repeat prefix of a string instruction. */
+  readonly repeat: 'none' | 'f3' | 'f2'
+}
+
+/** General registers by their numbers in encodings. */
+export const RAX = 0
+export const RCX = 1
+export const RDX = 2
+export const RBX = 3
+export const RSP = 4
+export const RBP = 5
+export const RSI = 6
+export const RDI = 7
+
+const BYTES = { b: 1, w: 2, d: 4, q: 8, x: 16, u: 16 } as const
+
+export class Sem {
+  /** The operand size in bits. */
+  readonly width: Width
+  readonly effects: Effect[] = []
+  readonly #environment: Environment
+  readonly #operands: readonly Operand[]
+  readonly #sets: Effect[] = []
+  #modified: Temp | undefined
+  #temps = 0
+
+  constructor(form: Form, width: Width, environment: Environment) {
+    this.width = width
+    this.#operands = form.operands
+    this.#environment = environment
+  }
+
+  /** Ends recording: effects in order, deferred updates last but before a control transfer. */
+  finish(): Effect[] {
+    const last = this.effects.at(-1)
+    const transfers = last !== undefined && ['jump', 'branch', 'callTo', 'ret'].includes(last.kind)
+    return transfers ? [...this.effects.slice(0, -1), ...this.#sets, last] : [...this.effects, ...this.#sets]
+  }
+
+  get lock(): boolean {
+    return this.#environment.lock
+  }
+  get repeat(): 'none' | 'f3' | 'f2' {
+    return this.#environment.repeat
+  }
+
+  // ---- operands -------------------------------------------------------------------------------------------------
+
+  #operand(index: number): Operand {
+    const operand = this.#operands[index]
+    assert(operand !== undefined, `the form has no operand ${index}`)
+    return operand
+  }
+
+  /** Width of an operand in bits. */
+  widthOf(index: number): Width {
+    const { kind, size } = this.#operand(index)
+    if (kind === 'C' || kind === '1') return 8
+    if (size === 'v' || size === 'y') return this.width
+    if (size === 'z') return this.width === 16 ? 16 : 32
+    return (BYTES[size as keyof typeof BYTES] * 8) as Width
+  }
+
+  isMemory(index: number): boolean {
+    const { kind } = this.#operand(index)
+    return kind === 'O' || kind === 'M' || ((kind === 'E' || kind === 'W') && this.#environment.memory)
+  }
+
+  /** The register an operand names. */
+  ref(index: number): Ref {
+    const { kind } = this.#operand(index)
+    const width = this.widthOf(index)
+    switch (kind) {
+      case 'G':
+        return this.#environment.register('reg', 'gpr', width)
+      case 'E':
+      case 'R':
+        return this.#environment.register('rm', 'gpr', width)
+      case 'Z':
+        return this.#environment.register('opcode', 'gpr', width)
+      case 'A':
+        return general(RAX)
+      case 'C':
+        return general(RCX)
+      case 'V':
+        return this.#environment.register('reg', 'vector', 128)
+      case 'W':
+      case 'U':
+        return this.#environment.register('rm', 'vector', 128)
+      default:
+        throw new Error(`operand ${index} (${kind}) is not a register`)
+    }
+  }
+
+  /** A general operand's value: i32 zero-extended up to 32 bits, i64 for 64. Immediates come at the operand size. */
+  read(index: number): Node {
+    const { kind } = this.#operand(index)
+    const width = this.widthOf(index)
+    if (kind === '1') return i32(1)
+    if (kind === 'I') return cut(this.#environment.immediate(integerType(this.width)), this.width)
+    if (this.isMemory(index)) return this.load(this.address(index), width)
+    return this.get(this.ref(index), width)
+  }
+
+  /** Reads a general operand that `write` will replace: memory is checked for writing and translated once. */
+  modify(index: number): Node {
+    if (!this.isMemory(index)) return this.read(index)
+    const width = this.widthOf(index)
+    const out = this.#temp(integerType(width))
+    this.effects.push({ kind: 'modify', out, op: loadName(width), address: this.address(index), access: access(width / 8) })
+    this.#modified = out
+    return out
+  }
+
+  /** An 8-bit immediate as an unsigned i32 (shuffle controls, shift counts, predicates). A constant in regions, a field in the interpreter. */
+  immediateByte(): Node {
+    return cut(this.#environment.immediate('i32'), 8)
+  }
+
+  /** Replaces a general operand; 32-bit writes clear the upper half, narrower ones keep the rest (SDM 3.4.1.1). */
+  write(index: number, value: Node): void {
+    const width = this.widthOf(index)
+    if (!this.isMemory(index)) {
+      this.set(this.ref(index), width, value)
+    } else if (this.#modified !== undefined) {
+      this.effects.push({ kind: 'update', of: this.#modified, op: storeName(width), value: cut(value, width), access: access(width / 8) })
+      this.#modified = undefined
+    } else {
+      this.store(this.address(index), width, value)
+    }
+  }
+
+  /** Effective address of the memory operand, or of a moffs operand. */
+  address(index = 0): Node {
+    const operand = this.#operands[index]
+    return operand?.kind === 'O' ? this.#environment.immediate('i64') : this.#environment.address()
+  }
+
+  /** Effective address of a pop destination: an rsp base counts after the pop. */
+  addressAfterPop(bytes: number): Node {
+    return add(this.#environment.address(), this.#environment.baseIsStack ? i64(bytes) : i64(0))
+  }
+
+  /** Effective address without the segment base. */
+  offset(): Node {
+    return this.#environment.offset()
+  }
+
+  // ---- registers ------------------------------------------------------------------------------------------------
+
+  get(ref: Ref, width: Width | 128): Node {
+    return { kind: 'get', type: width === 128 ? 'v128' : integerType(width), ref, width }
+  }
+
+  set(ref: Ref, width: Width | 128, value: Node): void {
+    this.#sets.push({ kind: 'set', ref, width, value: width === 128 ? value : cut(value, width) })
+  }
+
+  reg(index: number, width: Width = this.width): Node {
+    return this.get(general(index), width)
+  }
+
+  setReg(index: number, width: Width, value: Node): void {
+    this.set(general(index), width, value)
+  }
+
+  /** A control word of the task record (offset from engine/record.ts). */
+  word(offset: number, type: 'i32' | 'i64'): Node {
+    return { kind: 'word', type, offset }
+  }
+
+  setWord(offset: number, value: Node): void {
+    this.#sets.push({ kind: 'setWord', offset, value })
+  }
+
+  // ---- memory ---------------------------------------------------------------------------------------------------
+
+  load(address: Node, width: Width): Node {
+    return this.loadAs(loadName(width), address)
+  }
+
+  /** A load by its wasm name, e.g. 'f64.load', 'i32.load8_s', 'v128.load64_zero'. */
+  loadAs(op: string, address: Node, aligned = false): Node {
+    const row = MEMORY[op]
+    assert(row !== undefined, `no such load: ${op}`)
+    const out = this.#temp(row.type)
+    this.effects.push({ kind: 'load', out, op, address, access: access(row.size, aligned) })
+    return out
+  }
+
+  store(address: Node, width: Width, value: Node): void {
+    this.storeAs(storeName(width), address, cut(value, width))
+  }
+
+  storeAs(op: string, address: Node, value: Node, aligned = false): void {
+    const row = MEMORY[op]
+    assert(row !== undefined, `no such store: ${op}`)
+    this.effects.push({ kind: 'store', op, address, value, access: access(row.size, aligned) })
+  }
+
+  /** Atomic read-modify-write of a memory operand; returns the old value. cmpxchg takes (expected, replacement). */
+  atomic(op: Extract<Effect, { kind: 'atomic' }>['op'], index: number, ...values: Node[]): Node {
+    const width = this.widthOf(index)
+    const out = this.#temp(integerType(width))
+    this.effects.push({ kind: 'atomic', out, op, address: this.address(index), values, access: access(width / 8) })
+    return out
+  }
+
+  push(value: Node, width: Width): void {
+    const rsp = sub(this.reg(RSP, 64), i64(width / 8))
+    this.store(rsp, width, value)
+    this.setReg(RSP, 64, rsp)
+  }
+
+  pop(width: Width): Node {
+    const rsp = this.reg(RSP, 64)
+    const value = this.load(rsp, width)
+    this.setReg(RSP, 64, add(rsp, i64(width / 8)))
+    return value
+  }
+
+  // ---- vectors --------------------------------------------------------------------------------------------------
+
+  /** A vector operand as v128; a memory operand narrower than 16 bytes fills the low part, zero above. */
+  vec(index: number): Node {
+    const { size } = this.#operand(index)
+    if (!this.isMemory(index)) return this.get(this.ref(index), 128)
+    if (size === 'd') return this.loadAs('v128.load32_zero', this.address(index))
+    if (size === 'q') return this.loadAs('v128.load64_zero', this.address(index))
+    return this.loadAs('v128.load', this.address(index), size === 'x')
+  }
+
+  setVec(index: number, value: Node): void {
+    if (!this.isMemory(index)) this.set(this.ref(index), 128, value)
+    else this.storeAs('v128.store', this.address(index), value, this.#operand(index).size === 'x')
+  }
+
+  /** Lane 0 of a vector operand, or a scalar from memory: f32 or f64. */
+  scalar(index: number, type: 'f32' | 'f64'): Node {
+    if (this.isMemory(index)) return this.loadAs(`${type}.load`, this.address(index))
+    return lane(type === 'f32' ? 'f32x4.extract_lane' : 'f64x2.extract_lane', 0, this.get(this.ref(index), 128))
+  }
+
+  /** Replaces lane 0 of a vector register and keeps the rest. */
+  setScalar(index: number, value: Node): void {
+    const old = this.get(this.ref(index), 128)
+    this.set(this.ref(index), 128, lane(value.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane', 0, old, value))
+  }
+
+  // ---- flags ----------------------------------------------------------------------------------------------------
+
+  /** The flags before this instruction. */
+  get flagsBefore(): FlagState {
+    return this.#environment.flags()
+  }
+
+  flags(state: FlagState): void {
+    this.#sets.push({ kind: 'flags', state })
+  }
+
+  /** Condition code 0–15 on the flags before this instruction. */
+  condition(code: number): Node {
+    return condition(this.flagsBefore, code)
+  }
+
+  // ---- control --------------------------------------------------------------------------------------------------
+
+  next(): Node {
+    return this.#environment.next()
+  }
+
+  target(): Node {
+    return this.#environment.target()
+  }
+
+  jump(target: Node): void {
+    this.effects.push({ kind: 'jump', target })
+  }
+
+  /** To the relative target when the condition holds, else on. */
+  branch(when: Node): void {
+    this.effects.push({ kind: 'branch', condition: when, target: this.target() })
+  }
+
+  callTo(target: Node): void {
+    this.push(this.next(), 64)
+    this.effects.push({ kind: 'callTo', target, returnTo: this.next() })
+  }
+
+  ret(extra: number | Node): void {
+    const rsp = this.reg(RSP, 64)
+    const target = this.load(rsp, 64)
+    this.setReg(RSP, 64, add(rsp, typeof extra === 'number' ? i64(8 + extra) : add(i64(8), extra)))
+    this.effects.push({ kind: 'ret', target })
+  }
+
+  /** Exception `vector` (0 #DE, 6 #UD, 13 #GP…) when the condition is non-zero, or always. */
+  raise(vectorNumber: number, condition?: Node): void {
+    this.effects.push({ kind: 'raise', condition, vector: vectorNumber })
+  }
+
+  /** A helper that computes from its arguments alone (engine/helpers.ts). */
+  call(helper: string, type: Type, ...args: Node[]): Node {
+    const out = this.#temp(type)
+    this.effects.push({ kind: 'call', out, helper, args, sync: false })
+    return out
+  }
+
+  /** A helper that works on the task record and may leave the code with a status. */
+  sync(helper: string, ...args: Node[]): void {
+    this.effects.push({ kind: 'call', out: undefined, helper, args, sync: true })
+  }
+
+  #temp(type: Type): Temp {
+    return { kind: 'temp', type, id: this.#temps++ }
+  }
+}
+
+export const general = (index: number): Ref => ({ bank: 'gpr', index, high: false })
+const access = (size: number, aligned = false): Access => ({ size, aligned })
+export const loadName = (width: Width): string =>
+  width === 64 ? 'i64.load' : width === 32 ? 'i32.load' : width === 16 ? 'i32.load16_u' : 'i32.load8_u'
+export const storeName = (width: Width): string =>
+  width === 64 ? 'i64.store' : width === 32 ? 'i32.store' : width === 16 ? 'i32.store16' : 'i32.store8'
+
+export { constant, cut, i32, i64, lane, pure, sext64, signExtend, vector, wrap, zext64 }

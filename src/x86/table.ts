@@ -1,0 +1,11 @@
+// The instruction table: every family's rows in one list. Adding an instruction is adding a row to its family file in
+// forms/; grep the mnemonic there.
+
+import { arithmetic } from './forms/arithmetic.js'
+import { control } from './forms/control.js'
+import type { Form } from './form.js'
+
+export const FORMS: readonly Form[] = [...arithmetic, ...control]
+FORMS.forEach((form, id) => {
+  form.id = id
+})
