@@ -21,7 +21,7 @@ export const POLL = 0x0b0
 export const TRANSLATION = 0x0b4
 /** Bytes of host stack left for nested guest calls. i32. */
 export const STACK_BUDGET = 0x0b8
-/** Why the engine unwound to its caller: an `Exit` of engine/exit.ts. i32. */
+/** Why the engine came back: EXIT of engine/host.ts. i32. */
 export const EXIT_REASON = 0x0bc
 /** Details of a fault: signal number, si_code, address. */
 export const FAULT_SIGNAL = 0x0c0

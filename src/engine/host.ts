@@ -1,0 +1,35 @@
+// What the engine asks of the machine around it, and why it comes back. Plain numbers only: these are called from wasm.
+// During each of these calls the task's registers are in its record (engine/record.ts).
+
+/** Kinds of access, shared with the ExCache. */
+export const READ = 0
+export const WRITE = 1
+export const EXECUTE = 2
+/** Answers of an access that gave no host address: reach a safepoint and run the instruction again; or a fault (details in the record). */
+export const RETRY = -1
+export const FAULT = -2
+
+export interface EngineHost {
+  /**
+   * Makes a guest address accessible and fills the task's translation array.
+   * @param address user address; at or above 2^47 it is non-canonical: a fault
+   * @returns host byte address of that guest byte, RETRY or FAULT
+   */
+  refill(task: number, address: number, access: number): number
+  /** Host address of code bytes, executable and marked as code (a later write calls Engine.invalidate); valid until the next safepoint. */
+  fetchCode(task: number, address: number): number
+  /** The `syscall` instruction; rip is past it, rcx and r11 are set. 0: go on in place; 1: come back to `run`'s caller (EXIT.syscall). */
+  syscall(task: number): number
+  /** Time stamp counter as an exact integer (below 2^53). */
+  timestamp(): number
+}
+
+/** Why `Engine.run` returned. */
+export const EXIT = {
+  /** The poll word was set, or an access asked for a safepoint: nothing is wrong, run again when ready. */
+  poll: 0,
+  /** A memory access, instruction fetch or exception: FAULT_* fields of the record say which signal. */
+  fault: 1,
+  /** A syscall asked to come back. */
+  syscall: 2,
+} as const
