@@ -45,6 +45,10 @@ export const X87 = 0x300
 export const X87_CONTROL = 0x380
 export const X87_STATUS = 0x384
 export const X87_TAG = 0x388
+/** A page-crossing access in progress: host addresses of both parts and bytes in the first. i32 each. */
+export const CROSS_FIRST = 0x3a0
+export const CROSS_SECOND = 0x3a4
+export const CROSS_LENGTH = 0x3a8
 /** Scratch for helpers of 64 bytes (two lines' worth of a crossing vector access). */
 export const SCRATCH = 0x3c0
 /** From here on the record belongs to the processor layer (task state machine, signal words). */

@@ -1,0 +1,302 @@
+// Decodes one instruction (SDM vol. 2A chapter 2) with dispatch tables derived from the instruction table.
+//   const out = newDecoded(); if (decode(bytes, offset, end, address, out) === OK) …
+// `out` is reused: nothing is allocated per instruction.
+
+import type { Form, Operand, Prefix } from './form.js'
+import type { Width } from './ir.js'
+import { FORMS } from './table.js'
+
+export const OK = 0
+/** No row of the table: #UD on the CPU, or a form that Lego does not cover. */
+export const UNDEFINED = 1
+/** The bytes end inside the instruction. */
+export const TRUNCATED = 2
+/** Longer than 15 bytes: #GP (SDM 2.3.11). */
+export const TOO_LONG = 3
+
+export const NO_REGISTER = -1
+/** `base` of a rip-relative operand. */
+export const RIP_BASE = 16
+export const SEGMENT_NONE = 0
+export const SEGMENT_FS = 1
+export const SEGMENT_GS = 2
+
+export type Decoded = {
+  form: Form
+  /** Operand size in bits. */
+  width: Width
+  /** Guest address of the first byte, and of the byte after the last. */
+  address: number
+  next: number
+  length: number
+  /** Register numbers with their REX bits: modrm.reg, modrm.rm (registers), opcode's low bits. */
+  reg: number
+  rm: number
+  opcodeRegister: number
+  /** A REX prefix was there: registers 4–7 of 8 bits are spl bpl sil dil, not ah ch dh bh. */
+  rex: boolean
+  memory: boolean
+  base: number
+  index: number
+  /** log2 of the index's factor. */
+  scale: number
+  displacement: number
+  segment: number
+  /** A 67 prefix: the effective address is cut to 32 bits. */
+  address32: boolean
+  immediateLow: number
+  immediateHigh: number
+  lock: boolean
+  repeat: 'none' | 'f3' | 'f2'
+}
+
+export const newDecoded = (): Decoded => ({
+  form: FORMS[0] as Form,
+  width: 32,
+  address: 0,
+  next: 0,
+  length: 0,
+  reg: 0,
+  rm: 0,
+  opcodeRegister: 0,
+  rex: false,
+  memory: false,
+  base: NO_REGISTER,
+  index: NO_REGISTER,
+  scale: 0,
+  displacement: 0,
+  segment: SEGMENT_NONE,
+  address32: false,
+  immediateLow: 0,
+  immediateHigh: 0,
+  lock: false,
+  repeat: 'none',
+})
+
+/** Target of the instruction's relative branch. */
+export const branchTarget = (decoded: Decoded): number => decoded.next + decoded.immediateLow
+
+// ---- dispatch: (map, opcode) → rows, those with a mandatory prefix first ---------------------------------------------
+
+const rank: Record<Prefix, number> = { F2: 0, F3: 0, '66': 1, NP: 2, any: 3 }
+const dispatch: (readonly Form[] | undefined)[] = new Array(4 * 256)
+for (const form of FORMS) {
+  for (let n = 0; n < (form.plusRegister ? 8 : 1); n++) {
+    const slot = form.map * 256 + form.opcode + n
+    dispatch[slot] = [...(dispatch[slot] ?? []), form]
+  }
+}
+for (let slot = 0; slot < dispatch.length; slot++) {
+  dispatch[slot] = dispatch[slot] && [...(dispatch[slot] as Form[])].sort((a, b) => rank[a.prefix] - rank[b.prefix] || b.digit - a.digit)
+}
+
+const prefixFits = (prefix: Prefix, has66: boolean, repeat: Decoded['repeat']): boolean => {
+  switch (prefix) {
+    case 'any':
+      return true
+    case 'NP':
+      return !has66 && repeat === 'none'
+    case '66':
+      return has66 && repeat === 'none'
+    case 'F3':
+      return repeat === 'f3'
+    case 'F2':
+      return repeat === 'f2'
+  }
+}
+
+/** Bytes of an immediate-like operand, 0 for the others. */
+function immediateSize(operand: Operand, width: Width, address32: boolean): number {
+  switch (operand.kind) {
+    case 'I':
+      switch (operand.size) {
+        case 'b':
+          return 1
+        case 'w':
+          return 2
+        case 'd':
+          return 4
+        case 'z':
+          return width === 16 ? 2 : 4
+        default:
+          return width / 8
+      }
+    case 'J':
+      return operand.size === 'b' ? 1 : 4
+    case 'O':
+      return address32 ? 4 : 8
+    default:
+      return 0
+  }
+}
+
+let bytes: Uint8Array = new Uint8Array(0)
+let at = 0
+let limit = 0
+/** Bytes read past the end, so that the caller can tell a truncated instruction. */
+let overran = false
+
+function next8(): number {
+  if (at >= limit) {
+    overran = true
+    return 0
+  }
+  return bytes[at++] as number
+}
+const next16 = () => next8() | (next8() << 8)
+const next32 = () => next16() | (next16() << 16)
+
+/** Decodes the instruction at `offset` of `source` (readable up to `end`) whose guest address is `address`. */
+export function decode(source: Uint8Array, offset: number, end: number, address: number, out: Decoded): number {
+  bytes = source
+  at = offset
+  limit = Math.min(end, offset + 15)
+  overran = false
+  const status = decodeBody(address, out)
+  if (overran) return limit === offset + 15 ? TOO_LONG : TRUNCATED
+  if (status !== OK) return status
+  out.length = at - offset
+  out.next = address + out.length
+  return OK
+}
+
+function decodeBody(address: number, out: Decoded): number {
+  out.address = address
+  out.segment = SEGMENT_NONE
+  out.lock = false
+  out.repeat = 'none'
+  out.address32 = false
+  let has66 = false
+  let rex = 0
+  let byte = next8()
+  // A REX prefix counts only directly before the opcode (SDM 2.2.1).
+  for (;;) {
+    if (byte === 0x66) has66 = true
+    else if (byte === 0x67) out.address32 = true
+    else if (byte === 0xf0) out.lock = true
+    else if (byte === 0xf3) out.repeat = 'f3'
+    else if (byte === 0xf2) out.repeat = 'f2'
+    else if (byte === 0x64) out.segment = SEGMENT_FS
+    else if (byte === 0x65) out.segment = SEGMENT_GS
+    else if (byte !== 0x2e && byte !== 0x36 && byte !== 0x3e && byte !== 0x26) {
+      if ((byte & 0xf0) !== 0x40) break
+      rex = byte
+      byte = next8()
+      if (isPrefix(byte)) {
+        rex = 0
+        continue
+      }
+      break
+    }
+    if (overran) return TRUNCATED
+    byte = next8()
+  }
+  out.rex = rex !== 0
+  let map = 0
+  if (byte === 0x0f) {
+    map = 1
+    byte = next8()
+    if (byte === 0x38) {
+      map = 2
+      byte = next8()
+    } else if (byte === 0x3a) {
+      map = 3
+      byte = next8()
+    }
+  }
+  const candidates = dispatch[map * 256 + byte]
+  if (candidates === undefined) return UNDEFINED
+  const needsModrm = (candidates[0] as Form).modrm
+  const modrm = needsModrm ? next8() : 0
+  const register = modrm >= 0xc0
+  const digit = (modrm >> 3) & 7
+  const w = (rex >> 3) & 1
+  for (const form of candidates) {
+    if (!prefixFits(form.prefix, has66, out.repeat)) continue
+    if (form.digit >= 0 && form.digit !== digit) continue
+    if (form.w >= 0 && form.w !== w) continue
+    if (form.modrm && !(register ? form.register : form.memory)) continue
+    const { widths } = form
+    let width = widths[0] as Width
+    if (widths.length > 1 || form.w === 0) {
+      // Operand size: REX.W, else 66 (where it is not part of the opcode), else the default (SDM vol. 1 table 3-4).
+      const small = has66 && form.prefix !== '66'
+      width = w === 1 ? 64 : small ? 16 : form.options.default64 ? 64 : 32
+      if (!widths.includes(width)) {
+        if (width !== 16) continue
+        width = widths[0] as Width
+      }
+    }
+    if (out.lock && !(form.options.lock && form.modrm && !register)) return UNDEFINED
+    out.form = form
+    out.width = width
+    out.reg = digit | ((rex & 4) << 1)
+    out.rm = (modrm & 7) | ((rex & 1) << 3)
+    out.opcodeRegister = (byte & 7) | ((rex & 1) << 3)
+    out.memory = needsModrm && !register
+    if (out.memory) decodeMemory(modrm, rex, out)
+    decodeImmediates(form, width, out)
+    return OK
+  }
+  return UNDEFINED
+}
+
+const isPrefix = (byte: number): boolean =>
+  byte === 0x66 || byte === 0x67 || byte === 0xf0 || byte === 0xf2 || byte === 0xf3 || (byte & 0xf0) === 0x40 ||
+  byte === 0x2e || byte === 0x36 || byte === 0x3e || byte === 0x26 || byte === 0x64 || byte === 0x65
+
+function decodeMemory(modrm: number, rex: number, out: Decoded): void {
+  const mod = modrm >> 6
+  const rm = modrm & 7
+  out.index = NO_REGISTER
+  out.scale = 0
+  out.displacement = 0
+  let base = rm | ((rex & 1) << 3)
+  let wide = mod === 2
+  if (rm === 4) {
+    const sib = next8()
+    out.scale = sib >> 6
+    const index = ((sib >> 3) & 7) | ((rex & 2) << 2)
+    if (index !== 4) out.index = index
+    base = (sib & 7) | ((rex & 1) << 3)
+    if ((sib & 7) === 5 && mod === 0) {
+      base = NO_REGISTER
+      wide = true
+    }
+  } else if (rm === 5 && mod === 0) {
+    base = RIP_BASE
+    wide = true
+  }
+  out.base = base
+  if (wide) out.displacement = next32()
+  else if (mod === 1) out.displacement = (next8() << 24) >> 24
+}
+
+function decodeImmediates(form: Form, width: Width, out: Decoded): void {
+  out.immediateLow = 0
+  out.immediateHigh = 0
+  let second = false
+  for (const operand of form.operands) {
+    const size = immediateSize(operand, width, out.address32)
+    if (size === 0) continue
+    if (second) {
+      // enter: a 16-bit and an 8-bit immediate, packed.
+      out.immediateLow = (out.immediateLow & 0xffff) | (next8() << 16)
+      continue
+    }
+    second = true
+    const low = size === 1 ? (next8() << 24) >> 24 : size === 2 ? (next16() << 16) >> 16 : next32()
+    const high = size === 8 ? next32() : low >> 31
+    if (operand.kind === 'O') {
+      // An absolute address: a memory operand without registers.
+      out.memory = true
+      out.base = NO_REGISTER
+      out.index = NO_REGISTER
+      out.scale = 0
+      out.displacement = size === 4 ? low >>> 0 : high * 0x100000000 + (low >>> 0)
+      continue
+    }
+    out.immediateLow = low
+    out.immediateHigh = high
+  }
+}
