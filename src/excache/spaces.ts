@@ -1,0 +1,203 @@
+// What changes of an address space do to its lines: fork, unmap, protect, flush, exit. The base of ExCache. Not on the
+// hot path. A caller first changes the mirror that `resolve` reads, then calls here, then tells the memory manager. The
+// other vCPUs that run the space keep tags in locals until their next safepoint: where that matters (munmap, mprotect)
+// the caller waits for `hasPassed(epoch())` before the system call returns.
+import { PAGE_SIZE } from '../lib/translation-array.js'
+import type { Cleaner } from './cleaner.js'
+import { type CounterName, readCounters } from './counters.js'
+import type { Heirs } from './heirs.js'
+import { BOUND, HEIRS, PEERS, PENDING, PROTECTION, SPACE, STATE, VALID } from './layout.js'
+import type { LineTable } from './lines.js'
+import type { SpinLock } from './lock.js'
+import type { TranslationArrays } from './translations.js'
+
+const ALL_PAGES = 2 ** 47 / PAGE_SIZE
+
+export class Spaces {
+  readonly #table: LineTable
+  readonly #lock: SpinLock
+  readonly #translations: TranslationArrays
+  readonly #heirs: Heirs
+  readonly #cleaner: Cleaner
+
+  constructor(table: LineTable, lock: SpinLock, translations: TranslationArrays, heirs: Heirs, cleaner: Cleaner) {
+    this.#table = table
+    this.#lock = lock
+    this.#translations = translations
+    this.#heirs = heirs
+    this.#cleaner = cleaner
+  }
+
+  /**
+   * The child sees the parent's pages as they are now, without any line being sent or copied. The parent's lines get
+   * the child's bit: in HEIRS when dirty (the memory manager lacks this content), in PEERS when clean. A child's miss
+   * copies a line that has its bit. Before such a line's content changes or is lost its HEIRS get it written back.
+   * `forkManager` makes the memory manager's fork; it runs under the lock, so that no write-back comes between.
+   */
+  fork(parent: number, child: number, forkManager: () => void = () => {}): void {
+    this.#lock.acquire()
+    const table = this.#table
+    const inherited = this.#heirs.bit(parent)
+    this.#sweep(parent, 0, ALL_PAGES, () => {})
+    const bit = this.#heirs.add(child, (slot) => this.#emptySlot(slot))
+    for (let record = 0; record < table.records; record++) {
+      if ((table.get(record, STATE) & VALID) === 0) continue
+      const own = table.get(record, SPACE) === parent
+      const dirty = table.isDirty(record)
+      const heirs = table.get(record, HEIRS)
+      const peers = table.get(record, PEERS)
+      if (own ? dirty : (heirs & inherited) !== 0) table.set(record, HEIRS, heirs | bit)
+      if (own ? !dirty : (peers & inherited) !== 0) table.set(record, PEERS, peers | bit)
+      if (own && dirty) table.clearTranslations(record, true)
+    }
+    forkManager()
+    this.#lock.release()
+  }
+
+  #emptySlot(slot: number): void {
+    const bit = 1 << slot
+    for (let record = 0; record < this.#table.records; record++) {
+      if (this.#table.get(record, HEIRS) & bit) this.#cleaner.settleFor(record, slot)
+      this.#heirs.forget(record, bit)
+    }
+  }
+
+  /** munmap, or a new mapping over old ones: the lines go; unless `discard`, the dirty ones are written back. */
+  invalidate(asid: number, firstPage: number, count: number, { discard }: { discard: boolean }): void {
+    this.#lock.acquire()
+    this.#clearPages(asid, firstPage, count)
+    this.#sweep(asid, firstPage, count, (record) => {
+      if (discard) this.#cleaner.settle(record)
+      else this.#cleaner.clean(record, true)
+      this.#table.discard(record)
+    })
+    this.#forgetInherited(asid, firstPage, count, !discard)
+    this.#lock.release()
+  }
+
+  /** mprotect: new protection for the lines there are. */
+  protect(asid: number, firstPage: number, count: number, prot: number): void {
+    this.#lock.acquire()
+    this.#clearPages(asid, firstPage, count)
+    this.#sweep(asid, firstPage, count, (record) => {
+      this.#table.clearTranslations(record, false)
+      this.#table.set(record, STATE, (this.#table.get(record, STATE) & ~PROTECTION) | (prot & PROTECTION))
+    })
+    this.#lock.release()
+  }
+
+  /**
+   * Writes dirty lines back and keeps them. With several vCPUs they stay dirty, since one of them may be writing.
+   * What the space sees of a relative's lines is written back too: afterwards the memory manager has all of it.
+   */
+  flush(asid: number, firstPage = 0, count = ALL_PAGES): void {
+    this.#lock.acquire()
+    this.#sweep(asid, firstPage, count, (record) => this.#cleaner.clean(record, this.#table.vcpus === 1))
+    this.#forgetInherited(asid, firstPage, count, true)
+    this.#lock.release()
+  }
+
+  /** The same for an object (msync, or before another processor maps it); pages are the object's. */
+  flushObject(object: number, firstPage = 0, count = ALL_PAGES): void {
+    this.flush(-object, firstPage, count)
+  }
+
+  /** Forgets an object's lines (truncated, or its last mapping is gone); pages are the object's. */
+  dropObject(object: number, { discard }: { discard: boolean }, firstPage = 0, count = ALL_PAGES): void {
+    this.invalidate(-object, firstPage, count, { discard })
+  }
+
+  /** mremap: call before the memory manager moves its pages. The old place is written back, the new one emptied. */
+  move(asid: number, fromPage: number, toPage: number, count: number): void {
+    this.invalidate(asid, fromPage, count, { discard: false })
+    this.invalidate(asid, toPage, count, { discard: true })
+  }
+
+  /** exit or execve: nobody needs the lines but forked children, who get theirs written back. */
+  dropSpace(asid: number): void {
+    this.#lock.acquire()
+    this.#sweep(asid, 0, ALL_PAGES, (record) => {
+      this.#cleaner.settle(record)
+      this.#table.discard(record)
+    })
+    this.#heirs.remove(asid)
+    // A later bind then empties the array, even when the number is given to a new space.
+    for (let vcpu = 0; vcpu < this.#table.vcpus; vcpu++) {
+      Atomics.compareExchange(this.#table.words, this.#table.vcpuWord(vcpu, BOUND), asid, 0)
+    }
+    this.#lock.release()
+  }
+
+  /** Number of the last eviction or shoot-down. */
+  epoch(): number {
+    return this.#table.epoch()
+  }
+
+  /** Whether every running vCPU has been at a safepoint since `epoch`. */
+  hasPassed(epoch: number): boolean {
+    return ((this.#table.safeEpoch() - epoch) | 0) >= 0
+  }
+
+  /** Starts a new epoch and returns it: wait for hasPassed to know that no vCPU has an older tag. */
+  startEpoch(): number {
+    this.#lock.acquire()
+    const epoch = this.#table.nextEpoch()
+    this.#lock.release()
+    return epoch
+  }
+
+  counters(): Record<CounterName, number> {
+    return readCounters(this.#table.counters)
+  }
+
+  /** Translations of shared lines too, which no private record leads to. */
+  #clearPages(asid: number, firstPage: number, count: number): void {
+    for (let vcpu = 0; vcpu < this.#table.vcpus; vcpu++) {
+      if (Atomics.load(this.#table.words, this.#table.vcpuWord(vcpu, BOUND)) !== asid) continue
+      this.#translations.clearPages(vcpu, firstPage, count)
+    }
+  }
+
+  /** A forked space no longer looks for these pages at its relatives. */
+  #forgetInherited(asid: number, firstPage: number, count: number, settle: boolean): void {
+    const bit = this.#heirs.bit(asid)
+    if (asid <= 0 || bit === 0) return
+    for (let record = 0; record < this.#table.records; record++) {
+      if (((this.#table.get(record, HEIRS) | this.#table.get(record, PEERS)) & bit) === 0) continue
+      const page = this.#table.page(record)
+      if (page < firstPage || page >= firstPage + count) continue
+      if (settle && this.#table.get(record, HEIRS) & bit) this.#cleaner.settleFor(record, 31 - Math.clz32(bit))
+      this.#heirs.forget(record, bit)
+    }
+  }
+
+  /** Runs `action` on every record of a range. A line being fetched is waited for, and the range begun again. */
+  #sweep(space: number, firstPage: number, count: number, action: (record: number) => void): void {
+    const table = this.#table
+    const perPage = table.layout.ways + table.layout.limboFrames
+    while (!(count * perPage < table.records ? pages() : all())) this.#lock.pause()
+
+    function visit(record: number): boolean {
+      if (table.get(record, STATE) & PENDING) return false
+      action(record)
+      return true
+    }
+    function pages(): boolean {
+      for (let page = firstPage; page < firstPage + count; page++) {
+        const line = table.find(space, page)
+        if (line >= 0 && !visit(line)) return false
+        const slot = table.findLimbo(space, page)
+        if (slot >= 0 && !visit(slot)) return false
+      }
+      return true
+    }
+    function all(): boolean {
+      for (let record = 0; record < table.records; record++) {
+        if (table.get(record, SPACE) !== space || (table.get(record, STATE) & VALID) === 0) continue
+        const page = table.page(record)
+        if (page >= firstPage && page < firstPage + count && !visit(record)) return false
+      }
+      return true
+    }
+  }
+}
