@@ -1,0 +1,408 @@
+// The storage manager: a stateless file server over directories of the host. Paths count only at look-up; everything else names a file by handle and
+// offset, and descriptors are a cache (handles.ts). Confinement is in walk.ts.
+//   new StorageManager({ host, root: 'some/dir', mounts: [{ source, target: '/data', readOnly: true }] })
+// Results are Linux's: >= 0 or a negative errno. `cwd` is a canonical guest path, as `directory()` gives it.
+import { E, err } from '../abi/errno.js'
+import { AT, O } from '../abi/fcntl.js'
+import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
+import type { FileSystemStatus } from '../abi/statfs.js'
+import type { Host } from '../host/host.js'
+import type { FileHandle } from '../wire/layout.js'
+import { Handles, keyOf, type OpenFile } from './handles.js'
+import { componentsOf, type Mount } from './mounts.js'
+import { type Root, Walk } from './walk.js'
+
+export interface StorageOptions {
+  readonly host: Host
+  /** Host directory that is the guest's '/'; without it, the host's own. */
+  readonly root?: string
+  readonly mounts?: readonly Mount[]
+  readonly readOnly?: boolean
+}
+
+/** A file to be used by handle (one reference, see `release`), or a device or FIFO whose host descriptor now belongs to the caller. */
+export type Opened =
+  | { readonly kind: 'file'; readonly handle: FileHandle; readonly status: FileStatus }
+  | { readonly kind: 'device'; readonly fd: number; readonly status: FileStatus; readonly path: string }
+
+/** Where an append ended. */
+export interface AppendEnd {
+  end: number
+}
+
+const WRITING = O.WRONLY | O.RDWR | O.CREAT | O.TRUNC
+/** O_NONBLOCK: opening a FIFO must not block the vCPU; it means nothing for files. */
+const ALWAYS = O.CLOEXEC | O.NOCTTY | O.NONBLOCK
+/** O_APPEND is the caller's: `append`. */
+const PASSED =
+  O.ACCMODE | O.CREAT | O.EXCL | O.TRUNC | O.DIRECTORY | O.NOFOLLOW | O.NOATIME | O.SYNC | O.PATH | O.TMPFILE
+
+export class StorageManager {
+  #host: Host
+  #confined: boolean
+  #walk: Walk
+  #otherWalk: Walk
+  #handles: Handles
+  #status = newFileStatus()
+
+  /** Throws when a root or mount source cannot be opened: that is the command line's error. */
+  constructor(options: StorageOptions) {
+    const { host } = options
+    this.#host = host
+    const root: Mount = { source: options.root ?? '/', target: '/', readOnly: options.readOnly ?? false }
+    this.#confined = options.root !== undefined || (options.mounts ?? []).length > 0
+    const roots = [root, ...(options.mounts ?? [])].map((mount): Root => {
+      const fd = host.openat(AT.FDCWD, mount.source, O.PATH | O.DIRECTORY | O.CLOEXEC, 0)
+      if (fd < 0) throw new Error(`cannot export ${mount.source}: errno ${-fd}`)
+      return { mount, fd, components: componentsOf(mount.target) }
+    })
+    this.#walk = new Walk(host, roots, this.#confined)
+    this.#otherWalk = new Walk(host, roots, this.#confined)
+    this.#handles = new Handles(host, (handle) => this.#reopen(handle))
+  }
+
+  /** open(2). */
+  open(cwd: string, path: string, flags: number, mode: number): Opened | number {
+    const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL)
+    return this.#at(cwd, path, follow, (walk) => {
+      if (walk.readOnly && (flags & O.PATH) === 0 && (flags & WRITING) !== 0) {
+        const refused = this.#refuseWriting(walk, flags)
+        if (refused !== 0) return refused
+      }
+      let hostFlags = (flags & PASSED) | walk.openFlags | ALWAYS
+      if (walk.mustBeDirectory) {
+        if ((flags & O.CREAT) !== 0) return err(E.ISDIR)
+        hostFlags |= O.DIRECTORY
+      }
+      if ((flags & O.PATH) !== 0) hostFlags &= O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
+      const fd = this.#host.openat(walk.dirfd, walk.name, hostFlags, mode)
+      return fd < 0 ? fd : this.#opened(walk, fd, hostFlags)
+    })
+  }
+
+  /** A read-only mount lets O_CREAT pass for a file that exists and is only read. */
+  #refuseWriting(walk: Walk, flags: number): number {
+    const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
+    if (found < 0) return (flags & O.CREAT) !== 0 && found === -E.NOENT ? err(E.ROFS) : found
+    const kind = this.#status.mode & S.IFMT
+    const harmless = (flags & (O.ACCMODE | O.TRUNC)) === 0 || (kind !== S.IFREG && kind !== S.IFDIR)
+    return harmless ? 0 : err(E.ROFS)
+  }
+
+  #opened(walk: Walk, fd: number, hostFlags: number): Opened | number {
+    const status = newFileStatus()
+    const result = this.#host.fstat(fd, status)
+    if (result < 0) {
+      this.#host.close(fd)
+      return result
+    }
+    const kind = status.mode & S.IFMT
+    if (kind !== S.IFREG && kind !== S.IFDIR && (hostFlags & O.PATH) === 0) {
+      return { kind: 'device', fd, status, path: walk.path }
+    }
+    const path = kind === S.IFDIR ? this.#directoryPath(walk, fd) : walk.path
+    const file = this.#handles.add(keyOf(status), path, walk.readOnly, fd, hostFlags)
+    file.references++
+    // Opened under another name than before: the handle says this one.
+    const handle = file.handle.path === path ? file.handle : { key: file.handle.key, path }
+    return { kind: 'file', handle, status }
+  }
+
+  /** Canonical path of a directory; the host knows it where it resolved the path. */
+  #directoryPath(walk: Walk, fd: number): string {
+    if (this.#confined) return walk.path
+    const name = new Uint8Array(4096)
+    const length = this.#host.readlinkat(AT.FDCWD, `/proc/self/fd/${fd}`, name)
+    return length > 0 ? new TextDecoder().decode(name.subarray(0, length)) : walk.path
+  }
+
+  #reopen(handle: FileHandle): OpenFile | number {
+    return this.#at('/', handle.path, true, (walk) => {
+      const flags = O.RDONLY | walk.openFlags | ALWAYS
+      const fd = this.#host.openat(walk.dirfd, walk.name, flags, 0)
+      if (fd < 0) return err(E.STALE)
+      if (this.#host.fstat(fd, this.#status) < 0 || keyOf(this.#status) !== handle.key) {
+        this.#host.close(fd)
+        return err(E.STALE)
+      }
+      return this.#handles.add(handle.key, handle.path, walk.readOnly, fd, flags)
+    })
+  }
+
+  /** For chdir(2) and as the `cwd` of later calls: the canonical path of a directory one may enter. */
+  directory(cwd: string, path: string): string | number {
+    return this.#at(cwd, path, true, (walk) => {
+      const fd = this.#host.openat(walk.dirfd, walk.name, O.PATH | O.DIRECTORY | O.CLOEXEC | walk.openFlags, 0)
+      if (fd < 0) return fd
+      const allowed = this.#host.faccessat(fd, '.', 1, 0)
+      const canonical = this.#directoryPath(walk, fd)
+      this.#host.close(fd)
+      return allowed < 0 ? allowed : canonical
+    })
+  }
+
+  // By handle
+
+  read(handle: FileHandle, offset: number, into: Uint8Array): number {
+    const fd = this.#handles.fd(handle, 'readFd')
+    return fd < 0 ? fd : this.#host.pread(fd, into, offset)
+  }
+
+  write(handle: FileHandle, offset: number, from: Uint8Array): number {
+    const fd = this.#handles.fd(handle, 'writeFd')
+    return fd < 0 ? fd : this.#host.pwrite(fd, from, offset)
+  }
+
+  /** Writes at the end of the file, atomically; `out.end` is where the data then ends. */
+  append(handle: FileHandle, from: Uint8Array, out: AppendEnd): number {
+    const fd = this.#handles.fd(handle, 'appendFd')
+    if (fd < 0) return fd
+    const written = this.#host.write(fd, from)
+    if (written >= 0) out.end = this.#host.lseek(fd, 0, 1)
+    return written
+  }
+
+  size(handle: FileHandle): number {
+    const result = this.statHandle(handle, this.#status)
+    return result < 0 ? result : this.#status.size
+  }
+
+  statHandle(handle: FileHandle, out: FileStatus): number {
+    return this.#withFd(handle, (fd) => this.#host.fstat(fd, out))
+  }
+
+  /** The host descriptor of a file for calls this class does not have (flock, fallocate, xattr); it stays the cache's. */
+  descriptor(handle: FileHandle, writing: boolean): number {
+    return this.#handles.fd(handle, writing ? 'writeFd' : 'readFd')
+  }
+
+  truncateHandle(handle: FileHandle, length: number): number {
+    const fd = this.#handles.fd(handle, 'writeFd')
+    return fd < 0 ? fd : this.#host.ftruncate(fd, length)
+  }
+
+  /** struct linux_dirent64 records from position `offset` (0, or a d_off) on; 0 at the end. */
+  getdents(handle: FileHandle, offset: number, into: Uint8Array): number {
+    const fd = this.#handles.fd(handle, 'readFd')
+    if (fd < 0) return fd
+    const moved = this.#host.lseek(fd, offset, 0)
+    return moved < 0 ? moved : this.#host.getdents64(fd, into)
+  }
+
+  fsync(handle: FileHandle): number {
+    return this.#withFd(handle, (fd) => this.#host.fsync(fd))
+  }
+
+  fdatasync(handle: FileHandle): number {
+    return this.#withFd(handle, (fd) => this.#host.fdatasync(fd))
+  }
+
+  chmodHandle(handle: FileHandle, mode: number): number {
+    return this.#changing(handle, (fd) => this.#host.fchmod(fd, mode))
+  }
+
+  chownHandle(handle: FileHandle, uid: number, gid: number): number {
+    return this.#changing(handle, (fd) => this.#host.fchown(fd, uid, gid))
+  }
+
+  utimensHandle(handle: FileHandle, atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): number {
+    return this.#changing(handle, (fd) =>
+      this.#host.utimensat(fd, '', atimeSec, atimeNsec, mtimeSec, mtimeNsec, AT.EMPTY_PATH),
+    )
+  }
+
+  statfsHandle(handle: FileHandle, out: FileSystemStatus): number {
+    return this.#withFd(handle, (fd) => this.#host.fstatfs(fd, out))
+  }
+
+  retain(handle: FileHandle): number {
+    return this.#handles.retain(handle)
+  }
+
+  release(handle: FileHandle): void {
+    this.#handles.release(handle)
+  }
+
+  get openHandles(): number {
+    return this.#handles.count
+  }
+
+  #withFd(handle: FileHandle, call: (fd: number) => number): number {
+    const fd = this.#handles.anyFd(handle)
+    return fd < 0 ? fd : call(fd)
+  }
+
+  #changing(handle: FileHandle, call: (fd: number) => number): number {
+    const file = this.#handles.file(handle)
+    if (typeof file === 'number') return file
+    return file.readOnly ? err(E.ROFS) : this.#withFd(handle, call)
+  }
+
+  // By path
+
+  stat(cwd: string, path: string, follow: boolean, out: FileStatus): number {
+    return this.#at(cwd, path, follow, (walk) => {
+      const nofollow = this.#confined || !(follow || walk.mustBeDirectory)
+      const result = this.#host.fstatat(walk.dirfd, walk.name, nofollow ? AT.SYMLINK_NOFOLLOW : 0, out)
+      if (result < 0) return result
+      return walk.mustBeDirectory && (out.mode & S.IFMT) !== S.IFDIR ? err(E.NOTDIR) : 0
+    })
+  }
+
+  readlink(cwd: string, path: string, into: Uint8Array): number {
+    return this.#at(cwd, path, false, (walk) => this.#host.readlinkat(walk.dirfd, walk.name, into))
+  }
+
+  access(cwd: string, path: string, mode: number, flags: number): number {
+    return this.#onFile(cwd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0, false, (walk, name) => {
+      const result = this.#host.faccessat(AT.FDCWD, name, mode, flags & AT.EACCESS)
+      return result === 0 && walk.readOnly && (mode & 2) !== 0 ? err(E.ROFS) : result
+    })
+  }
+
+  statfs(cwd: string, path: string, out: FileSystemStatus): number {
+    return this.#onFile(cwd, path, true, false, (_walk, _name, fd) => this.#host.fstatfs(fd, out))
+  }
+
+  chmod(cwd: string, path: string, mode: number): number {
+    return this.#onFile(cwd, path, true, true, (_walk, name) => this.#host.fchmodat(AT.FDCWD, name, mode, 0))
+  }
+
+  chown(cwd: string, path: string, uid: number, gid: number, follow: boolean): number {
+    return this.#changingAt(cwd, path, follow, (walk) => {
+      const flags = this.#confined || !follow ? AT.SYMLINK_NOFOLLOW : 0
+      return this.#host.fchownat(walk.dirfd, walk.name, uid, gid, flags)
+    })
+  }
+
+  utimens(
+    cwd: string,
+    path: string,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+    follow: boolean,
+  ): number {
+    return this.#changingAt(cwd, path, follow, (walk) => {
+      const flags = this.#confined || !follow ? AT.SYMLINK_NOFOLLOW : 0
+      return this.#host.utimensat(walk.dirfd, walk.name, atimeSec, atimeNsec, mtimeSec, mtimeNsec, flags)
+    })
+  }
+
+  truncate(cwd: string, path: string, length: number): number {
+    const opened = this.open(cwd, path, O.WRONLY, 0)
+    if (typeof opened === 'number') return opened
+    if (opened.kind === 'device') {
+      this.#host.close(opened.fd)
+      return err(E.INVAL)
+    }
+    const result = this.truncateHandle(opened.handle, length)
+    this.release(opened.handle)
+    return result
+  }
+
+  mkdir(cwd: string, path: string, mode: number): number {
+    return this.#makingAt(cwd, path, (walk) => this.#host.mkdirat(walk.dirfd, walk.name, mode))
+  }
+
+  mknod(cwd: string, path: string, mode: number, device: number): number {
+    return this.#makingAt(cwd, path, (walk) => this.#host.mknodat(walk.dirfd, walk.name, mode, device))
+  }
+
+  symlink(target: string, cwd: string, path: string): number {
+    return this.#makingAt(cwd, path, (walk) => this.#host.symlinkat(target, walk.dirfd, walk.name))
+  }
+
+  unlink(cwd: string, path: string): number {
+    return this.#changingAt(cwd, path, false, (walk) => this.#host.unlinkat(walk.dirfd, walk.name, 0))
+  }
+
+  rmdir(cwd: string, path: string): number {
+    if (path === '.' || path.endsWith('/.')) return err(E.INVAL)
+    return this.#changingAt(cwd, path, false, (walk) =>
+      walk.isMountPoint ? err(E.BUSY) : this.#host.unlinkat(walk.dirfd, walk.name, AT.REMOVEDIR),
+    )
+  }
+
+  /** renameat2(2). */
+  rename(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number {
+    return this.#between(oldCwd, oldPath, newCwd, newPath, false, (from, to) =>
+      from.isMountPoint || to.isMountPoint
+        ? err(E.BUSY)
+        : this.#host.renameat2(from.dirfd, from.name, to.dirfd, to.name, flags),
+    )
+  }
+
+  /** linkat(2); `follow` is AT_SYMLINK_FOLLOW. */
+  link(oldCwd: string, oldPath: string, newCwd: string, newPath: string, follow: boolean): number {
+    const flags = follow && !this.#confined ? AT.SYMLINK_FOLLOW : 0
+    return this.#between(oldCwd, oldPath, newCwd, newPath, follow, (from, to) =>
+      this.#host.linkat(from.dirfd, from.name, to.dirfd, to.name, flags),
+    )
+  }
+
+  #at<T>(cwd: string, path: string, follow: boolean, use: (walk: Walk) => T): T | number {
+    const walk = this.#walk
+    const result = walk.resolve(cwd, path, follow)
+    const value = result < 0 ? result : use(walk)
+    walk.done()
+    return value
+  }
+
+  #changingAt(cwd: string, path: string, follow: boolean, use: (walk: Walk) => number): number {
+    return this.#at(cwd, path, follow, (walk) => {
+      if (!walk.readOnly) return use(walk)
+      const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
+      return found < 0 ? found : err(E.ROFS)
+    })
+  }
+
+  /** For calls that make a name: one that exists is EEXIST, also on a read-only mount. */
+  #makingAt(cwd: string, path: string, use: (walk: Walk) => number): number {
+    return this.#at(cwd, path, false, (walk) => {
+      if (walk.name === '.') return err(E.EXIST)
+      if (!walk.readOnly) return use(walk)
+      const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
+      return found === -E.NOENT ? err(E.ROFS) : found < 0 ? found : err(E.EXIST)
+    })
+  }
+
+  /** Calls that the host can only make on a name are made on the descriptor's, so that no link can come in between. */
+  #onFile(
+    cwd: string,
+    path: string,
+    follow: boolean,
+    changing: boolean,
+    use: (walk: Walk, name: string, fd: number) => number,
+  ): number {
+    return this.#at(cwd, path, follow, (walk) => {
+      const nofollow = follow && !this.#confined ? 0 : O.NOFOLLOW
+      const directory = walk.mustBeDirectory ? O.DIRECTORY : 0
+      const fd = this.#host.openat(walk.dirfd, walk.name, O.PATH | O.CLOEXEC | nofollow | directory, 0)
+      if (fd < 0) return fd
+      const result = changing && walk.readOnly ? err(E.ROFS) : use(walk, `/proc/self/fd/${fd}`, fd)
+      this.#host.close(fd)
+      return result
+    })
+  }
+
+  #between(
+    oldCwd: string,
+    oldPath: string,
+    newCwd: string,
+    newPath: string,
+    follow: boolean,
+    use: (from: Walk, to: Walk) => number,
+  ): number {
+    return this.#at(oldCwd, oldPath, follow, (from) => {
+      const to = this.#otherWalk
+      let result = to.resolve(newCwd, newPath, false)
+      if (result === 0 && from.source !== to.source) result = err(E.XDEV)
+      else if (result === 0 && (from.readOnly || to.readOnly)) result = err(E.ROFS)
+      else if (result === 0) result = use(from, to)
+      to.done()
+      return result
+    })
+  }
+}
