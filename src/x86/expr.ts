@@ -105,4 +105,29 @@ export const bit = (a: Node, index: number): Node => and(wrap(shrU(a, like(a, in
 export const signBit = (a: Node, width: Width): Node =>
   width === 64 ? wrap(shrU(a, i64(63))) : width === 32 ? shrU(a, i32(31)) : and(shrU(a, i32(width - 1)), i32(1))
 
+/** The bytes of a value held at `width` in reverse order. */
+export function byteSwap(a: Node, width: Width): Node {
+  if (width === 8) return a
+  if (width === 16) return cut(or(shl(a, i32(8)), shrU(a, i32(8))), 16)
+  if (width === 32) return or(and(rotl(a, i32(8)), i32(0x00ff00ff)), and(rotr(a, i32(8)), i32(0xff00ff00)))
+  const swap = (value: Node, bits: number, mask: number) =>
+    or(and(shrU(value, i64(bits)), i64(mask, mask)), shl(and(value, i64(mask, mask)), i64(bits)))
+  return rotl(swap(swap(a, 8, 0x00ff00ff), 16, 0x0000ffff), i64(32))
+}
+
+const LOW_HALF = i64(-1, 0)
+
+/** The high 64 bits of the unsigned product of two i64, by 32-bit halves. */
+export function mulHighU(a: Node, b: Node): Node {
+  const [aLow, aHigh] = [and(a, LOW_HALF), shrU(a, i64(32))]
+  const [bLow, bHigh] = [and(b, LOW_HALF), shrU(b, i64(32))]
+  const middle = add(mul(aHigh, bLow), shrU(mul(aLow, bLow), i64(32)))
+  const carry = shrU(add(mul(aLow, bHigh), and(middle, LOW_HALF)), i64(32))
+  return add(add(mul(aHigh, bHigh), shrU(middle, i64(32))), carry)
+}
+
+/** The high 64 bits of the signed product of two i64. */
+export const mulHighS = (a: Node, b: Node): Node =>
+  sub(sub(mulHighU(a, b), and(shrS(a, i64(63)), b)), and(shrS(b, i64(63)), a))
+
 export type { Type }

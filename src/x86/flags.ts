@@ -109,9 +109,12 @@ export function condition(state: FlagState, code: number): Node {
 }
 
 /** The state with another CF, everything else kept (stc, bt, inc). */
-export function withCarry(state: FlagState, carry: Node): FlagState {
+export const withCarry = (state: FlagState, carry: Node): FlagState => withCarryOverflow(state, carry, overflowOf(state))
+
+/** The state with another CF and OF, everything else kept (rotates; mul on AMD). */
+export function withCarryOverflow(state: FlagState, carry: Node, overflow: Node): FlagState {
   const kept = and(auxOf(state), i32(~TOP))
-  const aux = or(kept, or(shl(carry, i32(CARRY)), shl(xor(carry, overflowOf(state)), i32(CARRY_IN))))
+  const aux = or(kept, or(shl(carry, i32(CARRY)), shl(xor(carry, overflow), i32(CARRY_IN))))
   return { ...state, kind: state.kind === 'canonical' ? 'canonical' : 'custom', aux }
 }
 

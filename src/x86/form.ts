@@ -8,6 +8,7 @@
 //   E  modrm.rm, general register or memory      G  modrm.reg, general register      M  modrm.rm, memory only
 //   R  modrm.rm, general register only           Z  register in the opcode           A  rAX      C  CL      1  the constant 1
 //   I  immediate    Ibs/Izs sign-extended to the operand size        J  branch offset       O  absolute address
+//   X  memory at rsi    Y  memory at rdi (string instructions, whose semantics address them)
 //   V  modrm.reg, vector register   W  modrm.rm, vector register or memory   U  modrm.rm, vector register only
 //   suffix b w d q: 8 16 32 64 bits; v: 16/32/64 by operand size; y: 32/64; z: 16/32 immediate; x: 128 bits, a memory operand
 //   must be aligned; u: 128 bits, unaligned
@@ -16,7 +17,7 @@ import type { Width } from './ir.js'
 import type { Semantics } from './semantics.js'
 
 export type Prefix = 'any' | 'NP' | '66' | 'F3' | 'F2'
-export type OperandKind = 'E' | 'G' | 'M' | 'R' | 'Z' | 'A' | 'C' | '1' | 'I' | 'J' | 'O' | 'V' | 'W' | 'U'
+export type OperandKind = 'E' | 'G' | 'M' | 'R' | 'Z' | 'A' | 'C' | '1' | 'I' | 'J' | 'O' | 'X' | 'Y' | 'V' | 'W' | 'U'
 export type Operand = { readonly kind: OperandKind; readonly size: 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'z' | 'x' | 'u'; readonly signed: boolean }
 
 export type FormOptions = {
@@ -26,6 +27,8 @@ export type FormOptions = {
   readonly default64?: boolean
   /** Meaning of F3/F2 on a string instruction: `rep` repeats; `repz` also tests ZF. */
   readonly repeat?: 'rep' | 'repz'
+  /** The row is for this register in modrm.rm or the opcode's low bits only, REX.B included (90: nop, with REX.B xchg r8). */
+  readonly register?: number
   /** Flags the instruction leaves undefined, for tests to mask: letters of CF PF AF ZF SF OF, e.g. 'a', 'oszap'. */
   readonly undefinedFlags?: string
   /** Ends a block: control may go elsewhere than to the next instruction. */

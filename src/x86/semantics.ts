@@ -133,18 +133,26 @@ export class Sem {
     const width = this.widthOf(index)
     if (kind === '1') return i32(1)
     if (kind === 'I') return cut(this.#environment.immediate(integerType(this.width)), this.width)
-    if (this.isMemory(index)) return this.load(this.address(index), width)
+    if (this.isMemory(index)) return this.load(this.address(), width)
     return this.get(this.ref(index), width)
   }
 
   /** Reads a general operand that `write` will replace: memory is checked for writing and translated once. */
   modify(index: number): Node {
     if (!this.isMemory(index)) return this.read(index)
-    const width = this.widthOf(index)
+    this.#modified = this.modifyAt(this.address(), this.widthOf(index))
+    return this.#modified
+  }
+
+  /** Like `modify` for memory at an address of the semantics' own; `update` replaces it. */
+  modifyAt(address: Node, width: Width): Temp {
     const out = this.#temp(integerType(width))
-    this.effects.push({ kind: 'modify', out, op: loadName(width), address: this.address(index), access: access(width / 8) })
-    this.#modified = out
+    this.effects.push({ kind: 'modify', out, op: loadName(width), address, access: access(width / 8) })
     return out
+  }
+
+  update(of: Temp, width: Width, value: Node): void {
+    this.effects.push({ kind: 'update', of, op: storeName(width), value: cut(value, width), access: access(width / 8) })
   }
 
   /** An 8-bit immediate as an unsigned i32 (shuffle controls, shift counts, predicates). A constant in regions, a field in the interpreter. */
@@ -158,17 +166,16 @@ export class Sem {
     if (!this.isMemory(index)) {
       this.set(this.ref(index), width, value)
     } else if (this.#modified !== undefined) {
-      this.effects.push({ kind: 'update', of: this.#modified, op: storeName(width), value: cut(value, width), access: access(width / 8) })
+      this.update(this.#modified, width, value)
       this.#modified = undefined
     } else {
-      this.store(this.address(index), width, value)
+      this.store(this.address(), width, value)
     }
   }
 
-  /** Effective address of the memory operand, or of a moffs operand. */
-  address(index = 0): Node {
-    const operand = this.#operands[index]
-    return operand?.kind === 'O' ? this.#environment.immediate('i64') : this.#environment.address()
+  /** Effective address of the memory operand; a moffs operand (kind O) is one without registers. */
+  address(): Node {
+    return this.#environment.address()
   }
 
   /** Effective address of a pop destination: an rsp base counts after the pop. */
@@ -235,9 +242,12 @@ export class Sem {
 
   /** Atomic read-modify-write of a memory operand; returns the old value. cmpxchg takes (expected, replacement). */
   atomic(op: Extract<Effect, { kind: 'atomic' }>['op'], index: number, ...values: Node[]): Node {
-    const width = this.widthOf(index)
+    return this.atomicAt(op, this.address(), this.widthOf(index), ...values)
+  }
+
+  atomicAt(op: Extract<Effect, { kind: 'atomic' }>['op'], address: Node, width: Width, ...values: Node[]): Node {
     const out = this.#temp(integerType(width))
-    this.effects.push({ kind: 'atomic', out, op, address: this.address(index), values, access: access(width / 8) })
+    this.effects.push({ kind: 'atomic', out, op, address, values, access: access(width / 8) })
     return out
   }
 
@@ -260,19 +270,19 @@ export class Sem {
   vec(index: number): Node {
     const { size } = this.#operand(index)
     if (!this.isMemory(index)) return this.get(this.ref(index), 128)
-    if (size === 'd') return this.loadAs('v128.load32_zero', this.address(index))
-    if (size === 'q') return this.loadAs('v128.load64_zero', this.address(index))
-    return this.loadAs('v128.load', this.address(index), size === 'x')
+    if (size === 'd') return this.loadAs('v128.load32_zero', this.address())
+    if (size === 'q') return this.loadAs('v128.load64_zero', this.address())
+    return this.loadAs('v128.load', this.address(), size === 'x')
   }
 
   setVec(index: number, value: Node): void {
     if (!this.isMemory(index)) this.set(this.ref(index), 128, value)
-    else this.storeAs('v128.store', this.address(index), value, this.#operand(index).size === 'x')
+    else this.storeAs('v128.store', this.address(), value, this.#operand(index).size === 'x')
   }
 
   /** Lane 0 of a vector operand, or a scalar from memory: f32 or f64. */
   scalar(index: number, type: 'f32' | 'f64'): Node {
-    if (this.isMemory(index)) return this.loadAs(`${type}.load`, this.address(index))
+    if (this.isMemory(index)) return this.loadAs(`${type}.load`, this.address())
     return lane(type === 'f32' ? 'f32x4.extract_lane' : 'f64x2.extract_lane', 0, this.get(this.ref(index), 128))
   }
 

@@ -1,0 +1,12 @@
+// Byte offsets of the task record's control words that semantics name: one table, so that this layer need not know the
+// record. Whoever lays out the record takes these offsets from here.
+
+export const WORD = {
+  /** RFLAGS bits outside CF PF AF ZF SF OF, i32. */
+  flagOther: 0x094,
+  fsBase: 0x0a0,
+  gsBase: 0x0a8,
+  mxcsr: 0x0dc,
+  /** The full x87 tag word (SDM 8.1.7): two bits a register, 3 for empty. */
+  x87Tag: 0x388,
+} as const
