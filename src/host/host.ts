@@ -87,6 +87,7 @@ export interface Host {
   fsync(fd: number): number
   fdatasync(fd: number): number
   flock(fd: number, operation: number): number
+  /** An offset of -1 is the current file position. */
   copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
   memfdCreate(name: string, flags: number): number
   /** Extended attributes by descriptor; `size` 0 buffers ask for the length. */
@@ -144,7 +145,7 @@ export interface Host {
   clockGetres(clock: number, out: TimePair): number
   nanosleep(nsec: number): number
   schedYield(): number
-  /** One bit a CPU into `mask`; returns the bytes written. */
+  /** Sets one bit of `mask` for each CPU that this thread may use. */
   schedGetaffinity(mask: Uint8Array): number
   getrandom(buffer: Uint8Array): number
   getcwd(): string
