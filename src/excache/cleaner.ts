@@ -55,6 +55,11 @@ export class Cleaner {
     this.#source.writeBack(space, page, this.#table.host(record))
   }
 
+  /** The memory manager moves what it has of these pages. */
+  moved(space: number, fromPage: number, toPage: number, count: number): void {
+    for (let i = 0; i < count; i++) if (this.#backed.has(space, fromPage + i)) this.#backed.add(space, toPage + i)
+  }
+
   /** Frees every limbo frame that no running vCPU can still be using. */
   reclaim(): void {
     const table = this.#table

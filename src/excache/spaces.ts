@@ -111,6 +111,9 @@ export class Spaces {
   move(asid: number, fromPage: number, toPage: number, count: number): void {
     this.invalidate(asid, fromPage, count, { discard: false })
     this.invalidate(asid, toPage, count, { discard: true })
+    this.#lock.acquire()
+    this.#cleaner.moved(asid, fromPage, toPage, count)
+    this.#lock.release()
   }
 
   /** exit or execve: nobody needs the lines but forked children, who get theirs written back. */
