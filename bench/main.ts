@@ -52,7 +52,8 @@ function options(): Options & { readonly filter: string; readonly json: string |
   })
   const chosen = engines.filter((engine) => values.engines.split(',').includes(engine))
   const available = chosen.filter((engine) => engine !== 'qemu' || existsSync(qemu))
-  if (available.length < chosen.length) console.error('qemu-x86_64 is not installed (Debian package qemu-user): no ratios to it')
+  if (available.length < chosen.length)
+    console.error('qemu-x86_64 is not installed (Debian package qemu-user): no ratios to it')
   const [rounds, deadline] = [Number(values.rounds), Number(values.deadline)]
   if (!(rounds >= 1) || !(deadline > 0) || chosen.length === 0) throw new Error('usage: see the head of bench/main.ts')
   return { rounds, deadline_ms: deadline * 1000, engines: available, filter: values.filter, json: values.json }
@@ -60,7 +61,12 @@ function options(): Options & { readonly filter: string; readonly json: string |
 
 function machine(): Record<string, string> {
   const version = spawnSync(qemu, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0] ?? 'none'
-  return { cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`, kernel: release(), node: process.version, qemu: version }
+  return {
+    cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
+    kernel: release(),
+    node: process.version,
+    qemu: version,
+  }
 }
 
 const chosen = options()

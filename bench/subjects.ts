@@ -15,7 +15,8 @@ export interface Subject {
 
 const busybox = '/usr/bin/busybox'
 const bash = '/usr/bin/bash-static'
-const fieldSums = '{ n += NF; seen[$1]++; if (length($2) > longest) longest = length($2) } END { for (w in seen) k++; print n, k, longest }'
+const fieldSums =
+  '{ n += NF; seen[$1]++; if (length($2) > longest) longest = length($2) } END { for (w in seen) k++; print n, k, longest }'
 
 export const subjects: readonly Subject[] = [
   { name: 'crc32', group: 'kernel', command: ['crc32', '100'] },

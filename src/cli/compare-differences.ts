@@ -36,7 +36,12 @@ function textDifference(native: string, lego: string): readonly string[] {
 
 function bytesDifference(native: Buffer, lego: Buffer): readonly string[] {
   const at = commonPrefix(native, lego)
-  const show = (bytes: Buffer): string => bytes.subarray(at, at + 16).toString('hex').replace(/../g, '$& ').trimEnd() || 'ends'
+  const show = (bytes: Buffer): string =>
+    bytes
+      .subarray(at, at + 16)
+      .toString('hex')
+      .replace(/../g, '$& ')
+      .trimEnd() || 'ends'
   return [`from byte ${at} (${native.length} and ${lego.length} bytes):`, `  - ${show(native)}`, `  + ${show(lego)}`]
 }
 
@@ -61,7 +66,8 @@ export function withoutCrashReport(stderr: string): string {
 }
 
 export function differences(native: Observation, lego: Observation): readonly Difference[] {
-  const legoStderr = lego.signal === null ? lego.stderr : Buffer.from(withoutCrashReport(lego.stderr.toString('latin1')), 'latin1')
+  const legoStderr =
+    lego.signal === null ? lego.stderr : Buffer.from(withoutCrashReport(lego.stderr.toString('latin1')), 'latin1')
   const names = [...new Set([...native.files.keys(), ...lego.files.keys()])].sort()
   return [
     ...contentDifference('stdout', native.stdout, lego.stdout),

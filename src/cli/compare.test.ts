@@ -21,8 +21,12 @@ async function comparison(native: string, instead: string, ...options: string[])
   let complaint = ''
   const status = await compareCommand.run([...options, program, 'one', '--two'], {
     lego: [fake],
-    print: (text) => void (printed += text),
-    complain: (text) => void (complaint += text),
+    print: (text) => {
+      printed += text
+    },
+    complain: (text) => {
+      complaint += text
+    },
   })
   return { status, printed, complaint }
 }
@@ -44,13 +48,23 @@ test('the program and its own options reach lego after the run options', async (
 test.each([
   ['stdout', 'echo a; echo b; echo c', 'echo a; echo B; echo c', /stdout differs\n +from line 2:\n +- b\n +\+ B\n/],
   ['stderr', 'echo a >&2', ':', /stderr differs/],
-  ['bytes that are not text', "printf 'a\\000b'", "printf 'a\\000c'", /from byte 2 \(3 and 3 bytes\):\n +- 62\n +\+ 63/],
+  [
+    'bytes that are not text',
+    "printf 'a\\000b'",
+    "printf 'a\\000c'",
+    /from byte 2 \(3 and 3 bytes\):\n +- 62\n +\+ 63/,
+  ],
   ['status', 'exit 1', 'exit 2', /end differs\n +- status 1\n +\+ status 2/],
   ['signal', 'kill -TERM $$', 'exit 143', /end differs\n +- SIGTERM\n +\+ status 143/],
   ['a missing file', 'echo x > made', ':', /file made differs\n +only the native run left it/],
   ['an extra file', ':', 'mkdir d; echo x > d/made', /file d\/made differs\n +only lego left it/],
   ['content of a file', 'echo x > made', 'echo y > made', /file made differs\n +from line 1:/],
-  ['mode of a file', 'touch made; chmod 600 made', 'touch made; chmod 644 made', /mode 100600 natively, 100644 under lego/],
+  [
+    'mode of a file',
+    'touch made; chmod 600 made',
+    'touch made; chmod 644 made',
+    /mode 100600 natively, 100644 under lego/,
+  ],
   ['target of a link', 'ln -s a made', 'ln -s b made', /file made differs/],
 ])('a difference in %s is shown and gives status 1', async (_, native, lego, message) => {
   const { status, printed } = await comparison(native, lego)
@@ -59,7 +73,10 @@ test.each([
 })
 
 test('what lego says of a guest killed by a signal is not a difference', async () => {
-  const { printed, status } = await comparison('echo a >&2; kill -SEGV $$', 'echo a >&2; echo "lego: SIGSEGV at 0x0" >&2; kill -SEGV $$')
+  const { printed, status } = await comparison(
+    'echo a >&2; kill -SEGV $$',
+    'echo a >&2; echo "lego: SIGSEGV at 0x0" >&2; kill -SEGV $$',
+  )
   expect(printed).toMatch(/^equal/)
   expect(status).toBe(0)
 })
@@ -79,7 +96,11 @@ test('stdin and files named by --with reach both runs', async () => {
 
 test('--json prints both runs', async () => {
   const { printed, status } = await comparison('echo a', 'echo b', '--json')
-  expect(JSON.parse(printed)).toMatchObject({ equal: false, native: { stdout: 'a\n' }, lego: { stdout: 'b\n', end: 'status 0' } })
+  expect(JSON.parse(printed)).toMatchObject({
+    equal: false,
+    native: { stdout: 'a\n' },
+    lego: { stdout: 'b\n', end: 'status 0' },
+  })
   expect(status).toBe(1)
 })
 
@@ -91,7 +112,10 @@ test.each([
   [['--deadline', 'soon', 'true'], /not a number/],
 ])('usage errors give status 2: %j', async (argv, message) => {
   let complaint = ''
-  const host = { lego: ['false'], print: () => {}, complain: (text: string) => void (complaint += text) }
+  const complain = (text: string): void => {
+    complaint += text
+  }
+  const host = { lego: ['false'], print: () => {}, complain }
   expect(await compareCommand.run(argv, host)).toBe(2)
   expect(complaint).toMatch(message)
 })

@@ -103,7 +103,12 @@ export const compareCommand = {
       .description(`${compareCommand.summary}.\nExit status: 0 equal, 1 different, 2 usage.`)
       .argument('<program>', 'a path, or a name to look for in PATH')
       .argument('[args...]', 'its arguments; files of this directory named among them are copied')
-      .option('--with <path>', 'copy this into the fresh directory of each run', (path, all: string[]) => [...all, path], [])
+      .option(
+        '--with <path>',
+        'copy this into the fresh directory of each run',
+        (path, all: string[]) => [...all, path],
+        [],
+      )
       .option('--stdin <file>', 'what both runs read on stdin', '/dev/null')
       .option('--run-options <options>', 'options for lego run, separated by spaces', '')
       .option('--deadline <seconds>', 'end a run after this long', '300')
