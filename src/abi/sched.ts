@@ -53,7 +53,7 @@ export const CLONE_ARGS_SIZE_VER0 = 64
 export const CLONE_ARGS_SIZE_VER2 = 88
 
 export const SCHED = {
-  OTHER: 0,
+  NORMAL: 0,
   FIFO: 1,
   RR: 2,
   BATCH: 3,
