@@ -1,15 +1,30 @@
 // The instruction table: every family's rows in one list. Adding an instruction is adding a row to its family file in
 // forms/; grep the mnemonic there.
 
+import type { Form } from './form.js'
 import { arithmetic } from './forms/arithmetic.js'
-import { control } from './forms/control.js'
+import { bits } from './forms/bit.js'
 import { conditional } from './forms/conditional.js'
+import { control } from './forms/control.js'
+import { flag } from './forms/flag.js'
 import { move } from './forms/move.js'
 import { multiplication } from './forms/multiply.js'
 import { shift } from './forms/shift.js'
-import type { Form } from './form.js'
+import { strings } from './forms/string.js'
+import { system } from './forms/system.js'
 
-export const FORMS: readonly Form[] = [...arithmetic, ...control, ...move, ...conditional, ...shift, ...multiplication]
+export const FORMS: readonly Form[] = [
+  ...arithmetic,
+  ...control,
+  ...move,
+  ...conditional,
+  ...shift,
+  ...multiplication,
+  ...bits,
+  ...strings,
+  ...flag,
+  ...system,
+]
 FORMS.forEach((form, id) => {
   form.id = id
 })

@@ -1,0 +1,144 @@
+// System instructions as user mode sees them: syscall, cpuid, time stamps, segment bases, fences, hints, and those that only
+// raise. Refused with #UD by having no row: what cpuid does not advertise (xsave, rdrand, rdpid …).
+
+import { and, cut, eq, ne, shl, shrS, shrU, sub, wrap, zext64 } from '../expr.js'
+import { type Form, form } from '../form.js'
+import { i32, i64, type Node } from '../ir.js'
+import { RBP, RSP, type Semantics } from '../semantics.js'
+import { WORD } from '../words.js'
+import { rflags } from './flag.js'
+
+const UNDEFINED_OPCODE = 6
+const GENERAL_PROTECTION = 13
+
+const nothing: Semantics = () => {}
+const raises =
+  (vector: number): Semantics =>
+  (s) =>
+    s.raise(vector)
+const helper =
+  (name: string): Semantics =>
+  (s) =>
+    s.sync(name)
+
+/** The helper stores rcx, r11 and rip before the call: whoever blocks, forks or replaces the registers finds them done. */
+const syscall: Semantics = (s) => s.sync('syscall', s.next(), zext64(rflags(s)))
+
+/** Linux opens gates 3 and 4 to user mode (arch/x86/kernel/idt.c); any other vector is #GP. 0x80, the 32-bit ABI, is not covered. */
+const interrupt: Semantics = (s) => {
+  const vector = s.immediateByte()
+  s.raise(3, eq(vector, i32(3)))
+  s.raise(4, eq(vector, i32(4)))
+  s.raise(GENERAL_PROTECTION)
+}
+
+const readBase =
+  (offset: number): Semantics =>
+  (s) =>
+    s.write(0, cut(s.word(offset, 'i64'), s.width))
+const writeBase =
+  (offset: number): Semantics =>
+  (s) => {
+    const base = zext64(s.read(0))
+    s.raise(GENERAL_PROTECTION, ne(shrS(shl(base, i64(16)), i64(16)), base))
+    s.setWord(offset, base)
+  }
+
+/** The upper 16 bits are reserved (SDM vol. 1, 10.2.3). */
+const ldmxcsr: Semantics = (s) => {
+  const value = s.read(0)
+  s.raise(GENERAL_PROTECTION, shrU(value, i32(16)))
+  s.setWord(WORD.mxcsr, value)
+}
+const stmxcsr: Semantics = (s) => s.write(0, s.word(WORD.mxcsr, 'i32'))
+
+const legacyState =
+  (name: string): Semantics =>
+  (s) => {
+    s.raise(GENERAL_PROTECTION, and(wrap(s.address()), i32(15)))
+    s.sync(name, s.address())
+  }
+
+/** enter with nesting level 0, the only one compilers use; others are refused with #UD. The immediate is size | level << 16. */
+const enter: Semantics = (s) => {
+  const immediate: Node = wrap(s.read(0))
+  s.raise(UNDEFINED_OPCODE, and(shrU(immediate, i32(16)), i32(31)))
+  const frame = sub(s.reg(RSP, 64), i64(8))
+  s.store(frame, 64, s.reg(RBP, 64))
+  s.setReg(RBP, 64, frame)
+  s.setReg(RSP, 64, sub(frame, zext64(and(immediate, i32(0xffff)))))
+}
+
+const untestable = { untestable: true }
+const ends = { untestable: true, ends: true }
+const hint = (encoding: string, name: string, operands: string) => form(encoding, name, operands, nothing)
+
+/** Instructions that user mode may not execute: [encoding, mnemonic, operands]. */
+const PRIVILEGED: readonly (readonly [string, string, string])[] = [
+  ['F4', 'hlt', ''],
+  ['FA', 'cli', ''],
+  ['FB', 'sti', ''],
+  ['E4', 'in', 'Ab Ib'],
+  ['E5', 'in', 'Az Ib'],
+  ['E6', 'out', 'Ib Ab'],
+  ['E7', 'out', 'Ib Az'],
+  ['EC', 'in', 'Ab'],
+  ['ED', 'in', 'Az'],
+  ['EE', 'out', 'Ab'],
+  ['EF', 'out', 'Az'],
+  ['6C', 'ins', 'Yb'],
+  ['6D', 'ins', 'Yz'],
+  ['6E', 'outs', 'Xb'],
+  ['6F', 'outs', 'Xz'],
+  ['0F 06', 'clts', ''],
+  ['0F 07', 'sysret', ''],
+  ['0F 08', 'invd', ''],
+  ['0F 09', 'wbinvd', ''],
+  ['0F 30', 'wrmsr', ''],
+  ['0F 32', 'rdmsr', ''],
+  ['0F 33', 'rdpmc', ''],
+  ['0F 35', 'sysexit', ''],
+  ['0F 20 /r', 'mov', 'Rq'],
+  ['0F 21 /r', 'mov', 'Rq'],
+  ['0F 22 /r', 'mov', 'Rq'],
+  ['0F 23 /r', 'mov', 'Rq'],
+]
+
+export const system: readonly Form[] = [
+  form('0F 05', 'syscall', '', syscall, ends),
+  form('0F A2', 'cpuid', '', helper('cpuid'), untestable),
+  form('0F 31', 'rdtsc', '', helper('rdtsc'), untestable),
+  form('0F 01 /7', 'rdtscp', 'Rd', helper('rdtscp'), { ...untestable, register: 1 }),
+  form('0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0 }),
+  form('CC', 'int3', '', raises(3), ends),
+  form('F1', 'int1', '', raises(1), ends),
+  form('CD', 'int', 'Ib', interrupt, ends),
+  form('0F 0B', 'ud2', '', raises(UNDEFINED_OPCODE), ends),
+  form('0F B9 /r', 'ud1', 'Gv Ev', raises(UNDEFINED_OPCODE), ends),
+  form('0F FF /r', 'ud0', 'Gv Ev', raises(UNDEFINED_OPCODE), ends),
+  ...PRIVILEGED.map(([encoding, name, operands]) => form(encoding, name, operands, raises(GENERAL_PROTECTION), ends)),
+  form('F3 0F AE /0', 'rdfsbase', 'Ry', readBase(WORD.fsBase), untestable),
+  form('F3 0F AE /1', 'rdgsbase', 'Ry', readBase(WORD.gsBase), untestable),
+  form('F3 0F AE /2', 'wrfsbase', 'Ry', writeBase(WORD.fsBase), untestable),
+  form('F3 0F AE /3', 'wrgsbase', 'Ry', writeBase(WORD.gsBase), untestable),
+  form('NP 0F AE /0', 'fxsave', 'Mq', legacyState('fxsave'), untestable),
+  form('NP 0F AE /1', 'fxrstor', 'Mq', legacyState('fxrstor'), untestable),
+  form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr, untestable),
+  form('NP 0F AE /3', 'stmxcsr', 'Md', stmxcsr, untestable),
+  // Atomics are sequentially consistent already and plain accesses ordered as on x86 (store buffering apart): mfence and a
+  // locked instruction end at the host's own fence.
+  form('NP 0F AE /5', 'lfence', 'Rd', nothing),
+  form('NP 0F AE /6', 'mfence', 'Rd', helper('fence')),
+  form('NP 0F AE /7', 'sfence', 'Rd', nothing),
+  hint('NP 0F AE /7', 'clflush', 'Mb'),
+  hint('66 0F AE /7', 'clflushopt', 'Mb'),
+  hint('66 0F AE /6', 'clwb', 'Mb'),
+  form('0F 77', 'emms', '', (s) => s.setWord(WORD.x87Tag, i32(0xffff)), untestable),
+  form('C8', 'enter', 'Iw Ib', enter, { default64: true }),
+  hint('F3 90', 'pause', ''),
+  hint('0F 0D /r', 'prefetchw', 'Mb'),
+  hint('0F 18 /r', 'prefetch', 'Ev'),
+  ...[0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map((opcode) =>
+    hint(`0F ${opcode.toString(16).toUpperCase()} /r`, 'nop', 'Ev'),
+  ),
+]
