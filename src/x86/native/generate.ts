@@ -1,0 +1,233 @@
+// Chooses operands for an instruction form, and machine states in which they do something: memory operands hit the data area
+// (or, now and then, cross a page or fault), implied pointers are pointers, divisions often divide.
+//   const { instruction, registers } = generate(form, width, prng)      const one = caseOf(form, width, prng)
+
+import type { Prng } from '../../lib/prng.js'
+import { encodable, encode, HIGH_BYTES, type Instruction, immediateBytes, immediateOperands, type MemoryOperand, NONE, RIP } from '../encode.js'
+import type { Form } from '../form.js'
+import type { Width } from '../ir.js'
+import { CODE_BASE, type Case, DATA_BASE, DATA_SIZE, FILLED_SIZE, FLAG_MASK, flagMask, type Word } from './machine.js'
+import { integer, small, vectorBytes } from './values.js'
+
+const MASK64 = 0xffff_ffff_ffff_ffffn
+const RSP = 4
+const MXCSR_DEFAULT = 0x1f80
+
+/** An instruction with the registers it needs: the others may hold anything. */
+export type Draft = { readonly instruction: Instruction; readonly registers: ReadonlyMap<number, bigint>; readonly target: number }
+
+/** Where a memory operand may lead: mostly well inside the data area, aligned or not. */
+export function chooseTarget(prng: Prng): number {
+  const kind = prng.below(100)
+  const inside = DATA_BASE + 256 + prng.below(DATA_SIZE - 768)
+  if (kind < 55) return inside & ~15
+  if (kind < 80) return inside
+  const page = DATA_BASE + 0x1000 * (1 + prng.below(3))
+  if (kind < 92) return page - 1 - prng.below(17)
+  // Into the read-only page, inside it, past it, and before the area.
+  if (kind < 95) return DATA_BASE + DATA_SIZE - prng.below(17)
+  if (kind < 97) return DATA_BASE + DATA_SIZE + 16 * prng.below(0x80)
+  if (kind < 99) return DATA_BASE + FILLED_SIZE - prng.below(17)
+  return DATA_BASE - prng.below(17)
+}
+
+type Placed = { readonly operand: MemoryOperand; readonly registers: ReadonlyMap<number, bigint> }
+
+/** A memory operand that leads to `target`, in one of the ways modrm and SIB offer, and the register values it takes. */
+function placeMemory(target: number, prng: Prng): Placed {
+  const kind = prng.below(10)
+  const registers = new Map<number, bigint>()
+  if (kind === 0) return { operand: { base: RIP, index: NONE, scale: 0, displacement: target, displacementSize: 4 }, registers }
+  if (kind === 1) return { operand: { base: NONE, index: NONE, scale: 0, displacement: target, displacementSize: 4 }, registers }
+  const scale = prng.below(4)
+  const index = kind < 6 ? NONE : prng.pick([0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+  if (kind === 6) {
+    const count = prng.below(1 << 24)
+    registers.set(index, BigInt(count))
+    return { operand: { base: NONE, index, scale, displacement: target - count * 2 ** scale, displacementSize: 4 }, registers }
+  }
+  const base = prng.below(16)
+  if (base === index) {
+    const value = Math.floor((target - prng.below(4096)) / (1 + 2 ** scale))
+    registers.set(base, BigInt(value))
+    return { operand: { base, index, scale, displacement: target - value * (1 + 2 ** scale), displacementSize: 4 }, registers }
+  }
+  const displacementSize = prng.pick([0, 1, 4] as const)
+  const small = displacementSize === 1 ? prng.below(256) - 128 : prng.next() | 0
+  const displacement = displacementSize === 0 ? 0 : small
+  let at = BigInt(target) - BigInt(displacement)
+  if (index !== NONE) {
+    const value = integer(prng)
+    registers.set(index, value)
+    at -= value << BigInt(scale)
+  }
+  registers.set(base, at & MASK64)
+  return { operand: { base, index, scale, displacement, displacementSize }, registers }
+}
+
+const CODES_WITH_REX = 16
+function chooseRegister(byte: boolean, prng: Prng): number {
+  return byte && prng.chance(0.2) ? prng.pick(HIGH_BYTES) : prng.below(CODES_WITH_REX)
+}
+
+export type Choice = {
+  /** Where a memory operand leads, when it is not free. */
+  readonly target?: number
+  /** 'memory' or 'register' when the row takes both; else random. */
+  readonly rm?: 'memory' | 'register'
+  /** Registers that may not be named (sequences keep pointers there). */
+  readonly reserved?: ReadonlySet<number>
+  /** How a sequence reaches its memory. */
+  readonly place?: (target: number, prng: Prng) => Placed
+}
+
+/** Picks an instruction's operands. */
+export function generate(form: Form, width: Width, prng: Prng, choice: Choice = {}): Draft {
+  for (;;) {
+    const draft = attempt(form, width, prng, choice)
+    if (encodable(draft.instruction)) return draft
+  }
+}
+
+function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
+  const target = choice.target ?? chooseTarget(prng)
+  const byte = (kinds: string) => form.operands.some(({ kind, size }) => kinds.includes(kind) && size === 'b')
+  const allowed = (isByte: boolean): number => {
+    for (;;) {
+      const register = chooseRegister(isByte, prng)
+      if (choice.reserved?.has(register >= 16 ? register - 16 : register) !== true) return register
+    }
+  }
+  const reg = form.digit >= 0 ? 0 : form.modrm || form.plusRegister ? allowed(byte('GZ')) : 0
+  let rm: number | MemoryOperand = 0
+  let registers: ReadonlyMap<number, bigint> = new Map()
+  const useMemory = form.memory && (!form.register || (choice.rm === undefined ? prng.chance(0.5) : choice.rm === 'memory'))
+  if (form.modrm && useMemory) {
+    const placed = (choice.place ?? placeMemory)(target, prng)
+    rm = placed.operand
+    registers = placed.registers
+  } else if (form.modrm) {
+    rm = allowed(byte('ER'))
+  }
+  const immediates = immediateOperands(form).map((operand) => {
+    const bits = BigInt(8 * immediateBytes(operand, width))
+    return operand.kind === 'O' ? BigInt(target) : BigInt.asUintN(Number(bits), integer(prng))
+  })
+  const lock = form.options.lock === true && typeof rm === 'object' && prng.chance(0.3)
+  const repeat = form.options.repeat === undefined || prng.chance(0.3) ? 'none' : form.options.repeat === 'repz' && prng.chance(0.5) ? 'f2' : 'f3'
+  const rex = prng.chance(0.1)
+  return { instruction: { form, width, reg, rm, immediates, lock, repeat, rex }, registers, target }
+}
+
+// ---- machine states ----------------------------------------------------------------------------------------------
+
+/** What a draft becomes: registers, and words in memory at the operand. */
+type State = { readonly registers: BigUint64Array; readonly memory: Uint8Array; readonly fixed: ReadonlySet<number> }
+type Shape = (state: State, draft: Draft, prng: Prng) => void
+
+const pointers =
+  (...numbers: number[]): Shape =>
+  (state, { instruction: { repeat } }, prng) => {
+    for (const number of numbers) if (!state.fixed.has(number)) state.registers[number] = BigInt(chooseTarget(prng))
+    // rcx: mostly a short count; else long enough to run into the end of the area.
+    if (repeat !== 'none' && prng.chance(0.95)) state.registers[1] = small(prng, 40)
+  }
+
+/** Half of the divisions have a dividend that is short enough not to fault. */
+const division: Shape = (state, { instruction: { width, form } }, prng) => {
+  if (prng.chance(0.4)) return
+  const value = state.registers[0] as bigint
+  const negative = form.mnemonic === 'idiv' && (value >> BigInt(width - 1)) & 1n
+  if (form.operands[0]?.size === 'b') state.registers[0] = BigInt(prng.below(128)) * (prng.chance(0.5) ? 100n : 1n)
+  else if (!state.fixed.has(2)) state.registers[2] = prng.chance(0.5) ? (negative ? MASK64 : 0n) : small(prng, 100)
+}
+
+/** A bit offset in a register reaches memory far from the operand (SDM vol. 2A, BT). */
+const bitOffset: Shape = (state, { instruction: { rm, reg, form } }, prng) => {
+  if (typeof rm !== 'object' || form.digit >= 0 || state.fixed.has(reg)) return
+  state.registers[reg] = BigInt.asUintN(64, BigInt(prng.below(2000) - 1000))
+}
+
+/** Half of the exchanges find what they expect. */
+const expected: Shape = (state, { instruction: { rm, form } }, prng) => {
+  if (prng.chance(0.5)) return
+  const view = new DataView(state.memory.buffer)
+  const found = typeof rm === 'number' ? (state.registers[rm & 15] as bigint) : view.getBigUint64(0, true)
+  if (!state.fixed.has(0)) state.registers[0] = found
+  if (form.operands[0]?.kind !== 'M' || state.fixed.has(2)) return
+  if (form.mnemonic === 'cmpxchg16b') state.registers[2] = view.getBigUint64(8, true)
+  else {
+    state.registers[0] = found & 0xffff_ffffn
+    state.registers[2] = found >> 32n
+  }
+}
+
+const translate: Shape = (state, _draft, prng) => {
+  state.registers[3] = BigInt(chooseTarget(prng))
+}
+const frame: Shape = (state, _draft, prng) => {
+  state.registers[5] = BigInt(chooseTarget(prng))
+}
+
+/** By mnemonic; the longest prefix that fits. */
+const SHAPES: readonly (readonly [RegExp, Shape])[] = [
+  [/^(movs[bwdq]?|cmps[bwdq]?)$/, pointers(6, 7)],
+  [/^(stos|scas)[bwdq]?$/, pointers(7)],
+  [/^lods[bwdq]?$/, pointers(6)],
+  [/^(maskmov)/, pointers(7)],
+  [/^i?div$/, division],
+  [/^bt[src]?$/, bitOffset],
+  [/^cmpxchg/, expected],
+  [/^xlat/, translate],
+  [/^(leave|enter)/, frame],
+]
+
+/** Word-sized immediates that would be undefined behaviour of the CPU rather than of ours. */
+function tame({ form, width, immediates, ...rest }: Instruction, registers: BigUint64Array): Instruction {
+  // A double shift of 16 bits by more than 16 is undefined (SDM vol. 2B, SHLD).
+  if (/^sh[lr]d$/.test(form.mnemonic) && width === 16) {
+    registers[1] = (registers[1] as bigint) & ~0x10n
+    return { form, width, immediates: immediates.map((value) => value & 0xefn), ...rest }
+  }
+  return { form, width, immediates, ...rest }
+}
+
+/** Registers, vectors and flags for code; `fixed` registers are given. */
+export function randomState(prng: Prng, fixed: ReadonlyMap<number, bigint>) {
+  const registers = new BigUint64Array(16)
+  for (let n = 0; n < 16; n++) registers[n] = integer(prng)
+  registers[RSP] = BigInt(prng.chance(0.9) ? DATA_BASE + 0x2000 + 8 * prng.below(64) : chooseTarget(prng))
+  for (const [register, value] of fixed) registers[register] = value
+  const vectors = new Uint8Array(256)
+  for (let n = 0; n < 16; n++) vectors.set(vectorBytes(prng), 16 * n)
+  return { registers, vectors, flags: prng.next() & FLAG_MASK & ~0x400 }
+}
+
+/** Bytes to put at `target`, as words of the data area (none where they do not fit inside it). */
+function patchesAt(target: number, memory: Uint8Array): Word[] {
+  const offset = target - DATA_BASE
+  if (offset < 0 || offset + memory.length > DATA_SIZE) return []
+  const view = new DataView(memory.buffer)
+  return [0, 8].map((at) => ({ offset: offset + at, value: view.getBigUint64(at, true) }))
+}
+
+/** A case of one instruction. */
+export function caseOf(form: Form, width: Width, prng: Prng, choice: Choice = {}): Case {
+  const draft = generate(form, width, prng, choice)
+  const { registers, vectors, flags } = randomState(prng, draft.registers)
+  const memory = vectorBytes(prng)
+  const state: State = { registers, memory, fixed: new Set(draft.registers.keys()) }
+  for (const [pattern, shape] of SHAPES) if (pattern.test(form.mnemonic)) shape(state, draft, prng)
+  const instruction = tame(draft.instruction, registers)
+  const backwards = prng.chance(form.options.repeat !== undefined || prng.chance(0.1) ? 0.4 : 0) ? 0x400 : 0
+  return {
+    instructions: [instruction],
+    code: encode(instruction, CODE_BASE),
+    registers,
+    vectors,
+    flags: flags | backwards,
+    mxcsr: MXCSR_DEFAULT,
+    patches: patchesAt(draft.target, memory),
+    undefinedFlags: flagMask(form.options.undefinedFlags ?? ''),
+  }
+}

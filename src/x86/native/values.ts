@@ -1,0 +1,73 @@
+// The values that find bugs: edges of integer and floating-point ranges, and random ones between them.
+
+import type { Prng } from '../../lib/prng.js'
+
+const MASK64 = 0xffff_ffff_ffff_ffffn
+
+/** 0, ±1 and both sides of every width's signed and unsigned limits, at 64 bits. */
+const INTEGER_EDGES: readonly bigint[] = [8n, 16n, 32n, 64n]
+  .flatMap((bits) => [(1n << (bits - 1n)) - 1n, 1n << (bits - 1n), (1n << bits) - 1n, -(1n << (bits - 1n)) - 1n, 1n << bits])
+  .concat([0n, 1n, 2n, -1n, -2n, 0xfn, 0x10n, 0x1fn, 0x20n, 0x3fn, 0x40n, 0x41n])
+  .map((value) => value & MASK64)
+
+const SINGLE_EDGES: readonly number[] = [
+  0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001, 0xff812345,
+  0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0x3f000000, 0x3fc00000, 0x40200000, 0x4effffff, 0x4f000000, 0xcf000000,
+  0x5f000000, 0xdf000000, 0x4b000001, 0x33800000,
+]
+const DOUBLE_EDGES: readonly bigint[] = [
+  0x0n, 0x8000000000000000n, 0x3ff0000000000000n, 0xbff0000000000000n, 0x7ff0000000000000n, 0xfff0000000000000n,
+  0x7ff8000000000000n, 0xfff8000000000001n, 0x7ff0000000000001n, 0xfff123456789abcdn, 0x1n, 0x800fffffffffffffn,
+  0x0010000000000000n, 0x7fefffffffffffffn, 0x3fe0000000000000n, 0x3ff8000000000000n, 0x4004000000000000n,
+  0x41dfffffffc00000n, 0x41e0000000000000n, 0xc1e0000000000000n, 0x43e0000000000000n, 0xc3e0000000000000n,
+  0x4340000000000001n, 0x3ca0000000000000n, 0x36a0000000000000n, 0x47efffffe0000000n, 0x380fffffc0000000n,
+]
+
+const random64 = (prng: Prng): bigint => (BigInt(prng.next()) << 32n) | BigInt(prng.next())
+
+/** An integer at 64 bits; cut it as needed. */
+export function integer(prng: Prng): bigint {
+  const kind = prng.below(10)
+  if (kind < 4) return prng.pick(INTEGER_EDGES)
+  if (kind < 6) return BigInt(prng.below(256))
+  if (kind < 7) return (random64(prng) >> BigInt(prng.below(64))) & MASK64
+  return random64(prng)
+}
+
+/** Small enough to be a length, a count or an offset in bits. */
+export const small = (prng: Prng, limit: number): bigint => BigInt(prng.below(limit))
+
+/** Sixteen bytes: integers, singles or doubles, or bytes without meaning. */
+export function vectorBytes(prng: Prng): Uint8Array {
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  const kind = prng.below(8)
+  if (kind < 2) for (let n = 0; n < 16; n += 8) view.setBigUint64(n, integer(prng), true)
+  else if (kind < 4) for (let n = 0; n < 16; n += 4) view.setUint32(n, single(prng), true)
+  else if (kind < 6) for (let n = 0; n < 16; n += 8) view.setBigUint64(n, double(prng), true)
+  else if (kind < 7) for (let n = 0; n < 16; n += 2) view.setUint16(n, Number(integer(prng) & 0xffffn), true)
+  else prng.fill(bytes)
+  return bytes
+}
+
+/** A number of a middling size, so that sums and products mean something, or an edge. */
+function single(prng: Prng): number {
+  if (prng.chance(0.5)) return prng.pick(SINGLE_EDGES)
+  const view = new DataView(new ArrayBuffer(4))
+  view.setFloat32(0, (prng.next() - 0x8000_0000) / 2 ** prng.below(40))
+  return view.getUint32(0)
+}
+
+function double(prng: Prng): bigint {
+  if (prng.chance(0.5)) return prng.pick(DOUBLE_EDGES)
+  const view = new DataView(new ArrayBuffer(8))
+  view.setFloat64(0, (prng.next() - 0x8000_0000) / 2 ** prng.below(40))
+  return view.getBigUint64(0)
+}
+
+/** What the data area holds before a case's patches. */
+export function fillOf(prng: Prng, size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  for (let at = 0; at < size; at += 16) bytes.set(vectorBytes(prng), at)
+  return bytes
+}
