@@ -210,7 +210,8 @@ export class ExCache extends Spaces {
         if ((this.#prot & NEEDS[access]!) === 0 && !this.#recheck(record, asid, page, access)) return FAULT
       }
       if (this.#recent) table.touch(record)
-      return access === WRITE ? this.#grantWrite(record, asid, page) : record
+      if (access === WRITE) record = this.#grantWrite(record, asid, page)
+      if (record !== AGAIN) return record
     }
   }
 
@@ -341,9 +342,9 @@ export class ExCache extends Spaces {
       table.counters[counter.CODE_WRITES]! += 1
       const space = table.get(record, SPACE)
       this.#lock.release()
-      this.#source.onCodeWrite(asid, page, space)
+      const dropped = this.#source.onCodeWrite(asid, page, space)
       this.#lock.acquire()
-      return RETRY
+      return dropped ? RETRY : AGAIN
     }
     if ((table.get(record, HEIRS) | table.get(record, PEERS)) !== 0) {
       this.#cleaner.settle(record)

@@ -86,17 +86,11 @@ export class Machine implements LineSource {
     this.manager.set(key(space, page), this.bytes.slice(from, from + PAGE_SIZE))
   }
 
-  onCodeWrite(_asid: number, page: number, space: number): void {
+  onCodeWrite(asid: number, page: number, space: number): boolean {
     this.codeWrites++
-    this.codePages.delete(key(space, space > 0 ? page : this.#objectPage(space, page)))
-  }
-
-  #objectPage(space: number, page: number): number {
-    for (const pages of this.mappings.values()) {
-      const mapping = pages.get(page)
-      if (mapping && mapping.object === -space) return mapping.page
-    }
-    throw new Error('a code write to an object that nobody maps there')
+    const code = this.#keyOf(asid, page)
+    if (!code.startsWith(`${space}:`)) throw new Error(`a code write to ${code} was reported for space ${space}`)
+    return this.codePages.delete(code)
   }
 
   truthOf(asid: number, page: number): Uint8Array {

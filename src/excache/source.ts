@@ -26,6 +26,10 @@ export type LineSource = {
   fetch(space: number, page: number, into: number, out: Resolution): number
   /** Takes the 4 KiB at host offset `from`, synchronously; may concern any space, also another vCPU's. */
   writeBack(space: number, page: number, from: number): void
-  /** A write is about to reach translated code: drop it. Not under the lock; the page's CODE mark is already gone. */
-  onCodeWrite(asid: number, page: number, space: number): void
+  /**
+   * A write is about to reach a line marked CODE: drop what was translated from it. Not under the lock; the mark is
+   * already gone. True makes the access a RETRY, since the code that is running may be what was dropped. False: there
+   * was nothing (marks of evicted lines are remembered inexactly), and the write goes on.
+   */
+  onCodeWrite(asid: number, page: number, space: number): boolean
 }
