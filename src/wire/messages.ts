@@ -18,9 +18,13 @@ export interface Message<Q extends Shape, R> {
 export type AnyMessage = Message<Shape, unknown>
 export type Protocol = Readonly<Record<string, AnyMessage>>
 
-/** What both a manager and its remote client look like: a method a message, with the request as its argument. */
+/** What both a manager and its remote client look like: a method a message, with the request (unless empty) as its argument. */
 export type Methods<P extends Protocol> = {
-  [K in keyof P]: P[K] extends Message<infer Q, infer R> ? (request: RecordOf<Q>) => R : never
+  [K in keyof P]: P[K] extends Message<infer Q, infer R>
+    ? keyof Q extends never
+      ? () => R
+      : (request: RecordOf<Q>) => R
+    : never
 }
 
 export function message<Q extends Shape, R>(row: Message<Q, R>): Message<Q, R> {
