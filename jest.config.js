@@ -1,7 +1,7 @@
 // Unit tests run from the TypeScript sources through swc; whatever starts a worker or a process loads dist/.
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/src', '<rootDir>/syscalls', '<rootDir>/fixtures', '<rootDir>/bench'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: [],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -37,7 +37,7 @@ const demonstrations: readonly Demonstration[] = [
   { about: 'awk', program: busybox, args: ['awk', '{ n += $2 } END { print NR, n, n / NR }'], stdin: poem },
   { about: 'gzip', program: busybox, args: ['gzip', '-c'], stdin: poem.repeat(100) },
   { about: 'ls', program: busybox, args: ['ls', '-l', 'fixtures/src/hello.c', 'bin'] },
-  { about: 'bash, builtins only', program: bash, args: ['-c', script] },
+  { about: 'bash, builtins only', program: bash, args: ['--norc', '-c', script] },
 ]
 
 const outputLines_max = 6
