@@ -211,10 +211,12 @@ function decodeBody(address: number, out: Decoded): number {
   const register = modrm >= 0xc0
   const digit = (modrm >> 3) & 7
   const w = (rex >> 3) & 1
+  const only = needsModrm ? modrm & 7 : (byte & 7) | ((rex & 1) << 3)
   for (const form of candidates) {
     if (!prefixFits(form.prefix, has66, out.repeat)) continue
     if (form.digit >= 0 && form.digit !== digit) continue
     if (form.w >= 0 && form.w !== w) continue
+    if (form.options.register !== undefined && form.options.register !== only) continue
     if (form.modrm && !(register ? form.register : form.memory)) continue
     const { widths } = form
     let width = widths[0] as Width
@@ -236,6 +238,7 @@ function decodeBody(address: number, out: Decoded): number {
     out.memory = needsModrm && !register
     if (out.memory) decodeMemory(modrm, rex, out)
     decodeImmediates(form, width, out)
+    if (form.operands[0]?.kind === 'T') out.immediateLow = modrm
     return OK
   }
   return UNDEFINED

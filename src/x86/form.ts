@@ -10,6 +10,7 @@
 //   I  immediate    Ibs/Izs sign-extended to the operand size        J  branch offset       O  absolute address
 //   X  memory at rsi    Y  memory at rdi (string instructions, whose semantics address them)
 //   V  modrm.reg, vector register   W  modrm.rm, vector register or memory   U  modrm.rm, vector register only
+//   T  x87 register forms: the whole modrm byte, as the immediate (rm is the stack register)
 //   suffix b w d q: 8 16 32 64 bits; v: 16/32/64 by operand size; y: 32/64; z: 16/32 immediate; x: 128 bits, a memory operand
 //   must be aligned; u: 128 bits, unaligned
 
@@ -17,7 +18,7 @@ import type { Width } from './ir.js'
 import type { Semantics } from './semantics.js'
 
 export type Prefix = 'any' | 'NP' | '66' | 'F3' | 'F2'
-export type OperandKind = 'E' | 'G' | 'M' | 'R' | 'Z' | 'A' | 'C' | '1' | 'I' | 'J' | 'O' | 'X' | 'Y' | 'V' | 'W' | 'U'
+export type OperandKind = 'E' | 'G' | 'M' | 'R' | 'Z' | 'A' | 'C' | '1' | 'I' | 'J' | 'O' | 'X' | 'Y' | 'V' | 'W' | 'U' | 'T'
 export type Operand = { readonly kind: OperandKind; readonly size: 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'z' | 'x' | 'u'; readonly signed: boolean }
 
 export type FormOptions = {
@@ -27,7 +28,7 @@ export type FormOptions = {
   readonly default64?: boolean
   /** Meaning of F3/F2 on a string instruction: `rep` repeats; `repz` also tests ZF. */
   readonly repeat?: 'rep' | 'repz'
-  /** The row is for this register in modrm.rm or the opcode's low bits only, REX.B included (90: nop, with REX.B xchg r8). */
+  /** The row is for this number only in modrm.rm, or in the opcode's low bits with REX.B (90: nop, with REX.B xchg r8). */
   readonly register?: number
   /** Flags the instruction leaves undefined, for tests to mask: letters of CF PF AF ZF SF OF, e.g. 'a', 'oszap'. */
   readonly undefinedFlags?: string
@@ -76,7 +77,7 @@ export function form(encoding: string, mnemonic: string, operands: string, seman
   const opcode = Number.parseInt(opcodeWord ?? '', 16)
   const slash = modifiers.find((word) => word.startsWith('/'))
   const parsed = operands === '' ? [] : operands.split(' ').map(operand)
-  const rm = parsed.find(({ kind }) => 'EMRWU'.includes(kind))
+  const rm = parsed.find(({ kind }) => 'EMRWUT'.includes(kind))
   const sizes = new Set(parsed.map(({ size }) => size))
   const w = modifiers.includes('W1') ? 1 : modifiers.includes('W0') ? 0 : -1
   const widths = widthsOf(sizes, w, options.default64 ?? false)
@@ -95,7 +96,7 @@ export function form(encoding: string, mnemonic: string, operands: string, seman
     digit: slash === undefined || slash === '/r' ? -1 : Number(slash[1]),
     w,
     memory: rm === undefined || 'EMW'.includes(rm.kind),
-    register: rm === undefined || 'ERWU'.includes(rm.kind),
+    register: rm === undefined || 'ERWUT'.includes(rm.kind),
     widths,
   }
 }

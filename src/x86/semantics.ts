@@ -160,6 +160,11 @@ export class Sem {
     return cut(this.#environment.immediate('i32'), 8)
   }
 
+  /** The whole immediate as i32, whatever the operand size (enter packs two). */
+  immediate(): Node {
+    return this.#environment.immediate('i32')
+  }
+
   /** Replaces a general operand; 32-bit writes clear the upper half, narrower ones keep the rest (SDM 3.4.1.1). */
   write(index: number, value: Node): void {
     const width = this.widthOf(index)
@@ -173,8 +178,8 @@ export class Sem {
     }
   }
 
-  /** Effective address of the memory operand; a moffs operand (kind O) is one without registers. */
-  address(): Node {
+  /** Effective address of the memory operand (there is at most one); a moffs operand (kind O) is one without registers. */
+  address(_index = 0): Node {
     return this.#environment.address()
   }
 

@@ -37,7 +37,7 @@ const environment = ({ fields, ...shape }: Shape): Environment => ({
 })
 
 function shapesOf(form: Form): Shape[] {
-  const explicit = form.operands.some(({ kind }) => 'EMRWU'.includes(kind))
+  const explicit = form.operands.some(({ kind }) => 'EMRWUT'.includes(kind))
   const shapes: Shape[] = []
   for (const fields of [false, true]) {
     for (const memory of [...(form.register || !explicit ? [false] : []), ...(form.memory && explicit ? [true] : [])]) {

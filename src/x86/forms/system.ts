@@ -3,7 +3,7 @@
 
 import { and, cut, eq, ne, shl, shrS, shrU, sub, wrap, zext64 } from '../expr.js'
 import { type Form, form } from '../form.js'
-import { i32, i64, type Node } from '../ir.js'
+import { i32, i64 } from '../ir.js'
 import { RBP, RSP, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
 import { rflags } from './flag.js'
@@ -61,11 +61,11 @@ const legacyState =
 
 /** enter with nesting level 0, the only one compilers use; others are refused with #UD. The immediate is size | level << 16. */
 const enter: Semantics = (s) => {
-  const immediate: Node = wrap(s.read(0))
+  const immediate = s.immediate()
   s.raise(UNDEFINED_OPCODE, and(shrU(immediate, i32(16)), i32(31)))
-  const frame = sub(s.reg(RSP, 64), i64(8))
-  s.store(frame, 64, s.reg(RBP, 64))
-  s.setReg(RBP, 64, frame)
+  const frame = sub(s.reg(RSP, 64), i64(s.width / 8))
+  s.store(frame, s.width, s.reg(RBP))
+  s.setReg(RBP, s.width, frame)
   s.setReg(RSP, 64, sub(frame, zext64(and(immediate, i32(0xffff)))))
 }
 
