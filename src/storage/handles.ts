@@ -106,11 +106,13 @@ export class Handles {
     return 0
   }
 
-  release(handle: FileHandle): void {
+  /** True when that was the last reference. */
+  release(handle: FileHandle): boolean {
     const file = this.#files.get(handle.key)
-    if (file === undefined || --file.references > 0) return
+    if (file === undefined || --file.references > 0) return false
     this.#files.delete(handle.key)
     for (const fd of new Set([file.readFd, file.writeFd, file.appendFd, file.pathFd])) if (fd >= 0) this.#host.close(fd)
+    return true
   }
 }
 

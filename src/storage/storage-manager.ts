@@ -8,6 +8,7 @@ import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
 import type { Host } from '../host/host.js'
 import type { FileHandle } from '../wire/layout.js'
+import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
 import { componentsOf, type Mount } from './mounts.js'
 import { type Root, Walk } from './walk.js'
@@ -43,6 +44,7 @@ export class StorageManager {
   #walk: Walk
   #otherWalk: Walk
   #handles: Handles
+  #directories: Directories
   #status = newFileStatus()
 
   /** Throws when a root or mount source cannot be opened: that is the command line's error. */
@@ -58,6 +60,7 @@ export class StorageManager {
     })
     this.#walk = new Walk(host, roots, this.#confined)
     this.#otherWalk = new Walk(host, roots, this.#confined)
+    this.#directories = new Directories(host)
     this.#handles = new Handles(host, (handle) => this.#reopen(handle))
   }
 
@@ -181,12 +184,10 @@ export class StorageManager {
     return fd < 0 ? fd : this.#host.ftruncate(fd, length)
   }
 
-  /** struct linux_dirent64 records from position `offset` (0, or a d_off) on; 0 at the end. */
+  /** struct linux_dirent64 records from position `offset` on (0 reads anew, else a d_off of ours); 0 at the end. */
   getdents(handle: FileHandle, offset: number, into: Uint8Array): number {
     const fd = this.#handles.fd(handle, 'readFd')
-    if (fd < 0) return fd
-    const moved = this.#host.lseek(fd, offset, 0)
-    return moved < 0 ? moved : this.#host.getdents64(fd, into)
+    return fd < 0 ? fd : this.#directories.read(handle.key, fd, offset, into)
   }
 
   fsync(handle: FileHandle): number {
@@ -220,7 +221,7 @@ export class StorageManager {
   }
 
   release(handle: FileHandle): void {
-    this.#handles.release(handle)
+    if (this.#handles.release(handle)) this.#directories.forget(handle.key)
   }
 
   get openHandles(): number {
