@@ -109,6 +109,13 @@ define(0xfd, 116, 'f64x2.ceil f64x2.floor', ['v128'], 'v128')
 define(0xfd, 118, 'i8x16.min_s i8x16.min_u i8x16.max_s i8x16.max_u', ['v128', 'v128'], 'v128')
 define(0xfd, 122, 'f64x2.trunc', ['v128'], 'v128')
 define(0xfd, 123, 'i8x16.avgr_u', ['v128', 'v128'], 'v128')
+define(
+  0xfd,
+  124,
+  'i16x8.extadd_pairwise_i8x16_s i16x8.extadd_pairwise_i8x16_u i32x4.extadd_pairwise_i16x8_s i32x4.extadd_pairwise_i16x8_u',
+  ['v128'],
+  'v128',
+)
 define(0xfd, 128, 'i16x8.abs i16x8.neg', ['v128'], 'v128')
 define(0xfd, 130, 'i16x8.q15mulr_sat_s', ['v128', 'v128'], 'v128')
 define(0xfd, 131, 'i16x8.all_true i16x8.bitmask', ['v128'], 'i32')

@@ -4,7 +4,7 @@
 //   aux     bit 31 CF, bit 30 CF^OF, bit 3 AF: the carries out of the top bit, into it, and out of bit 3
 // Conditions ask a FlagState, which may still know the operands, so that `cmp; jl` becomes one comparison.
 
-import { and, eq, eqz, leS, leU, like, ltS, ltU, not, or, pure, select, sext64, shl, shrU, signBit, signed, wrap, xor, zext64 } from './expr.js'
+import { and, eq, eqz, leS, leU, like, ltS, ltU, neg, not, or, pure, select, sext64, shl, shrU, signBit, signed, wrap, xor, zext64 } from './expr.js'
 import { type FlagState, i32, type Node, type Width } from './ir.js'
 
 const CARRY = 31
@@ -24,6 +24,25 @@ export const CANONICAL: FlagState = {
 export const addFlags = (width: Width, a: Node, b: Node, result: Node): FlagState => ({ kind: 'add', width, a, b, result, aux: undefined })
 export const subFlags = (width: Width, a: Node, b: Node, result: Node): FlagState => ({ kind: 'sub', width, a, b, result, aux: undefined })
 export const logicFlags = (width: Width, result: Node): FlagState => ({ kind: 'logic', width, a: result, b: result, result, aux: undefined })
+
+/** comiss, ucomisd and the like (SDM vol. 2A, COMISD): ZF PF CF 111 unordered, 000 greater, 001 less, 100 equal; OF SF AF 0. */
+export const compareFlags = (a: Node, b: Node): FlagState => ({
+  kind: 'compare',
+  width: 32,
+  a,
+  b,
+  result: or(pure(`${a.type}.lt`, a, b), pure(`${a.type}.gt`, a, b)),
+  aux: undefined,
+})
+const unorderedOf = ({ a, b }: FlagState): Node => or(pure(`${a.type}.ne`, a, a), pure(`${b.type}.ne`, b, b))
+
+/** ZF, PF and CF as given (i32 0 or 1), OF SF AF clear. */
+export const zeroParityCarryFlags = (zero: Node, parity: Node, carry: Node): FlagState => {
+  const nonZero = xor(zero, i32(1))
+  // The byte 0 has even parity and 1 odd; the auxiliary byte corrects it.
+  const flip = shl(xor(nonZero, xor(parity, i32(1))), i32(8))
+  return { ...CANONICAL, result: zext64(nonZero), aux: or(and(neg(carry), i32(TOP)), flip) }
+}
 
 /** Flags with explicit CF and OF (i32 0 or 1) and AF clear; ZF SF PF from the result. */
 export const explicitFlags = (width: Width, result: Node, carry: Node, overflow: Node): FlagState => ({
@@ -48,6 +67,11 @@ export function auxOf(state: FlagState): Node {
   const { a, b, result, width } = state
   if (state.aux !== undefined) return state.aux
   if (state.kind === 'logic') return i32(0)
+  if (state.kind === 'compare') {
+    // PF: the result 0 of unordered has even parity, as it should, 1 odd, as it should; that of equal is corrected.
+    const equal = shl(pure(`${a.type}.eq`, a, b), i32(8))
+    return or(and(neg(carryOf(state)), i32(TOP)), equal)
+  }
   // Carry out of each bit: SDM 3.4.3.1 flags follow from it. For a difference it is the borrow.
   const carries =
     state.kind === 'add'
@@ -62,22 +86,25 @@ export const resultOf = (state: FlagState): Node => sext64(signed(state.result, 
 export const carryOf = (state: FlagState): Node => {
   if (state.kind === 'sub' ) return ltUof(state)
   if (state.kind === 'logic') return i32(0)
+  if (state.kind === 'compare') return eqz(pure(`${state.a.type}.ge`, state.a, state.b))
   return shrU(auxOf(state), i32(CARRY))
 }
 // A borrow-in (sbb) makes `a < b` wrong for CF; such states are recorded with `kind: 'custom'` by the arithmetic family.
 const ltUof = (state: FlagState) => ltU(state.a, state.b)
 
 const overflowOf = (state: FlagState): Node => {
-  if (state.kind === 'logic') return i32(0)
+  if (state.kind === 'logic' || state.kind === 'compare') return i32(0)
   const aux = auxOf(state)
   return shrU(xor(aux, shl(aux, i32(1))), i32(31))
 }
 const zeroOf = (state: FlagState): Node => (state.kind === 'sub' ? eq(state.a, state.b) : eqz(state.result))
 const signOf = (state: FlagState): Node => {
+  if (state.kind === 'compare') return i32(0)
   const sign = signBit(state.result, state.width)
   return state.kind === 'canonical' ? xor(sign, and(auxOf(state), i32(1))) : sign
 }
 const parityOf = (state: FlagState): Node => {
+  if (state.kind === 'compare') return unorderedOf(state)
   const low = wrap(state.result)
   const byte = state.kind === 'canonical' ? xor(low, shrU(auxOf(state), i32(8))) : low
   return xor(and(pure('i32.popcnt', and(byte, i32(0xff))), i32(1)), i32(1))
@@ -95,7 +122,14 @@ const CONDITIONS: readonly ((state: FlagState) => Node)[] = [
   overflowOf,
   carryOf,
   zeroOf,
-  (s) => (s.kind === 'sub' ? leU(s.a, s.b) : s.kind === 'logic' ? zeroOf(s) : or(carryOf(s), zeroOf(s))),
+  (s) =>
+    s.kind === 'sub'
+      ? leU(s.a, s.b)
+      : s.kind === 'logic'
+        ? zeroOf(s)
+        : s.kind === 'compare'
+          ? eqz(pure(`${s.a.type}.gt`, s.a, s.b))
+          : or(carryOf(s), zeroOf(s)),
   signOf,
   parityOf,
   (s) => (s.kind === 'sub' ? fused(s, ltS) : s.kind === 'logic' ? versusZero(s, ltS) : xor(signOf(s), overflowOf(s))),
@@ -115,7 +149,8 @@ export const withCarry = (state: FlagState, carry: Node): FlagState => withCarry
 export function withCarryOverflow(state: FlagState, carry: Node, overflow: Node): FlagState {
   const kept = and(auxOf(state), i32(~TOP))
   const aux = or(kept, or(shl(carry, i32(CARRY)), shl(xor(carry, overflow), i32(CARRY_IN))))
-  return { ...state, kind: state.kind === 'canonical' ? 'canonical' : 'custom', aux }
+  if (state.kind === 'canonical' || state.kind === 'compare') return { ...CANONICAL, result: resultOf(state), aux }
+  return { ...state, kind: 'custom', aux }
 }
 
 /** `yes` when the condition is non-zero, else `no`; canonical. */

@@ -11,6 +11,8 @@ export type Width = 8 | 16 | 32 | 64
 /** Fields of the interpreter's decoded record that stand for operands (engine/decoded.ts lays them out). */
 export type Field = 'reg0' | 'reg1' | 'reg2'
 
+export type FieldName = 'immediate' | 'address' | 'offset' | 'next' | 'target'
+
 /** A register: of a known index (regions), or named by a field of the decoded record (interpreter). */
 export type Ref =
   | { readonly bank: 'gpr'; readonly index: number; readonly high: boolean }
@@ -30,8 +32,9 @@ export type Node =
   | { readonly kind: 'word'; readonly type: 'i32' | 'i64'; readonly offset: number }
   /** The canonical lazy flags before this instruction (flags.ts). */
   | { readonly kind: 'flag'; readonly type: 'i32' | 'i64'; readonly which: 'result' | 'aux' }
-  /** Operands only the interpreter leaves open: immediate, effective address, address of the next instruction, branch target. */
-  | { readonly kind: 'field'; readonly type: 'i32' | 'i64'; readonly name: 'immediate' | 'address' | 'next' | 'target' }
+  /** Operands only the interpreter leaves open: immediate, effective address (with and
+   *  without the segment base), address of the next instruction, branch target. */
+  | { readonly kind: 'field'; readonly type: 'i32' | 'i64'; readonly name: FieldName }
   /** The result of an effect. */
   | { readonly kind: 'temp'; readonly type: Type; readonly id: number }
 
@@ -42,9 +45,9 @@ export type Access = { readonly size: number; readonly aligned: boolean }
 
 /** Arithmetic flags as an instruction leaves them. `kind` lets conditions fuse with the operands (flags.ts). */
 export type FlagState = {
-  readonly kind: 'canonical' | 'add' | 'sub' | 'logic' | 'custom'
+  readonly kind: 'canonical' | 'add' | 'sub' | 'logic' | 'compare' | 'custom'
   readonly width: Width
-  /** Operands, for `add` and `sub`. */
+  /** Operands, for `add`, `sub` and `compare` (there f32 or f64). */
   readonly a: Node
   readonly b: Node
   /** The result at `width`: ZF, SF and PF follow from it. */

@@ -10,6 +10,12 @@ import { flag } from './forms/flag.js'
 import { move } from './forms/move.js'
 import { multiplication } from './forms/multiply.js'
 import { shift } from './forms/shift.js'
+import { sseConvert } from './forms/sse-convert.js'
+import { sseFloat } from './forms/sse-float.js'
+import { sseInteger } from './forms/sse-integer.js'
+import { sseMove } from './forms/sse-move.js'
+import { sseShuffle } from './forms/sse-shuffle.js'
+import { sse4 } from './forms/sse4.js'
 import { strings } from './forms/string.js'
 import { system } from './forms/system.js'
 
@@ -24,6 +30,12 @@ export const FORMS: readonly Form[] = [
   ...strings,
   ...flag,
   ...system,
+  ...sseMove,
+  ...sseFloat,
+  ...sseInteger,
+  ...sseShuffle,
+  ...sseConvert,
+  ...sse4,
 ]
 FORMS.forEach((form, id) => {
   form.id = id

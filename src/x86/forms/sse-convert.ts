@@ -1,0 +1,119 @@
+// SSE conversions between integers, floats and doubles, and rounding to integers. Rounding follows MXCSR where the result
+// is an integer; float results round to nearest. Out of range and NaN give the integer indefinite value (SDM 4.2.2).
+
+import { and, eq, pure, select, shrU } from '../expr.js'
+import { type Form, form } from '../form.js'
+import { i32, i64, type Node, type Width } from '../ir.js'
+import { lane, type Sem, type Semantics } from '../semantics.js'
+import { lanes, mergeLow, pick, ZERO } from '../vector.js'
+import { WORD } from '../words.js'
+
+type Real = 'f32' | 'f64'
+
+/** Rounding control, SDM table 4-8: MXCSR bits 13–14. */
+const MODES = ['nearest', 'floor', 'ceil', 'trunc'] as const
+const roundingControl = (s: Sem): Node => and(shrU(s.word(WORD.mxcsr, 'i32'), i32(13)), i32(3))
+
+/** x (f32, f64 or a vector of them) rounded to an integral value by the mode 0–3. */
+function round(shape: string, mode: Node, x: Node): Node {
+  const by = (n: 0 | 1 | 2 | 3) => pure(`${shape}.${MODES[n]}`, x)
+  if (mode.kind === 'const') return by((mode.low & 3) as 0 | 1 | 2 | 3)
+  const others = select(eq(mode, i32(1)), by(1), select(eq(mode, i32(2)), by(2), by(3)))
+  return select(eq(mode, i32(0)), by(0), others)
+}
+
+/** 2^31 or 2^63, the first value that is too great. */
+const limit = (real: Real, width: Width): Node =>
+  real === 'f32'
+    ? pure('f32.reinterpret_i32', i32(width === 64 ? 0x5f000000 : 0x4f000000))
+    : pure('f64.reinterpret_i64', i64(0, width === 64 ? 0x43e00000 : 0x41e00000))
+
+/** wasm's saturating conversion differs from x86's only from the limit upwards and for NaN. */
+const toInteger =
+  (real: Real, truncates: boolean): Semantics =>
+  (s) => {
+    const scalar = s.scalar(1, real)
+    const value = truncates ? scalar : round(real, roundingControl(s), scalar)
+    const type = s.width === 64 ? 'i64' : 'i32'
+    const indefinite = s.width === 64 ? i64(0, 0x80000000 | 0) : i32(0x80000000)
+    s.write(
+      0,
+      select(pure(`${real}.lt`, value, limit(real, s.width)), pure(`${type}.trunc_sat_${real}_s`, value), indefinite),
+    )
+  }
+
+const fromInteger =
+  (real: Real): Semantics =>
+  (s) => {
+    const value = s.read(1)
+    s.setScalar(0, pure(`${real}.convert_${value.type}_s`, value))
+  }
+
+const singlesToIntegers =
+  (truncates: boolean): Semantics =>
+  (s) => {
+    const source = s.vec(1)
+    const value = truncates ? source : round('f32x4', roundingControl(s), source)
+    const fits = pure('f32x4.lt', value, lanes(0x4f000000, 0x4f000000, 0x4f000000, 0x4f000000))
+    const indefinite = pure('i32x4.splat', i32(0x80000000))
+    s.setVec(0, pure('v128.bitselect', pure('i32x4.trunc_sat_f32x4_s', value), indefinite, fits))
+  }
+
+const doublesToIntegers =
+  (truncates: boolean): Semantics =>
+  (s) => {
+    const source = s.vec(1)
+    const value = truncates ? source : round('f64x2', roundingControl(s), source)
+    const fits = pick(pure('f64x2.lt', value, lanes(0, 0x41e00000, 0, 0x41e00000)), ZERO, 4, 0, 2, 4, 4)
+    const indefinite = lanes(0x80000000, 0x80000000, 0, 0)
+    s.setVec(0, pure('v128.bitselect', pure('i32x4.trunc_sat_f64x2_s_zero', value), indefinite, fits))
+  }
+
+const unary =
+  (op: string): Semantics =>
+  (s) =>
+    s.setVec(0, pure(op, s.vec(1)))
+
+/** roundps and its kin: bit 2 of the immediate says to follow MXCSR instead of bits 0–1. */
+const roundMode = (s: Sem): Node => {
+  const imm = s.immediateByte()
+  if (imm.kind === 'const') return imm.low & 4 ? roundingControl(s) : and(imm, i32(3))
+  return select(and(imm, i32(4)), roundingControl(s), and(imm, i32(3)))
+}
+const roundPacked =
+  (shape: 'f32x4' | 'f64x2'): Semantics =>
+  (s) =>
+    s.setVec(0, round(shape, roundMode(s), s.vec(1)))
+const roundScalar =
+  (shape: 'f32x4' | 'f64x2'): Semantics =>
+  (s) =>
+    s.setVec(0, mergeLow(s.vec(0), round(shape, roundMode(s), s.vec(1)), shape === 'f32x4' ? 4 : 8))
+
+const widen: Semantics = (s) => s.setScalar(0, pure('f64.promote_f32', s.scalar(1, 'f32')))
+const narrow: Semantics = (s) => {
+  const value = pure('f32.demote_f64', s.scalar(1, 'f64'))
+  s.setVec(0, lane('f32x4.replace_lane', 0, s.vec(0), value))
+}
+
+export const sseConvert: readonly Form[] = [
+  form('F3 0F 2A /r', 'cvtsi2ss', 'Vd Ey', fromInteger('f32')),
+  form('F2 0F 2A /r', 'cvtsi2sd', 'Vq Ey', fromInteger('f64')),
+  form('F3 0F 2C /r', 'cvttss2si', 'Gy Wd', toInteger('f32', true)),
+  form('F2 0F 2C /r', 'cvttsd2si', 'Gy Wq', toInteger('f64', true)),
+  form('F3 0F 2D /r', 'cvtss2si', 'Gy Wd', toInteger('f32', false)),
+  form('F2 0F 2D /r', 'cvtsd2si', 'Gy Wq', toInteger('f64', false)),
+  form('F3 0F 5A /r', 'cvtss2sd', 'Vq Wd', widen),
+  form('F2 0F 5A /r', 'cvtsd2ss', 'Vd Wq', narrow),
+  form('NP 0F 5A /r', 'cvtps2pd', 'Vx Wq', unary('f64x2.promote_low_f32x4')),
+  form('66 0F 5A /r', 'cvtpd2ps', 'Vx Wx', unary('f32x4.demote_f64x2_zero')),
+  form('NP 0F 5B /r', 'cvtdq2ps', 'Vx Wx', unary('f32x4.convert_i32x4_s')),
+  form('66 0F 5B /r', 'cvtps2dq', 'Vx Wx', singlesToIntegers(false)),
+  form('F3 0F 5B /r', 'cvttps2dq', 'Vx Wx', singlesToIntegers(true)),
+  form('F3 0F E6 /r', 'cvtdq2pd', 'Vx Wq', unary('f64x2.convert_low_i32x4_s')),
+  form('F2 0F E6 /r', 'cvtpd2dq', 'Vx Wx', doublesToIntegers(false)),
+  form('66 0F E6 /r', 'cvttpd2dq', 'Vx Wx', doublesToIntegers(true)),
+  form('66 0F3A 08 /r', 'roundps', 'Vx Wx Ib', roundPacked('f32x4')),
+  form('66 0F3A 09 /r', 'roundpd', 'Vx Wx Ib', roundPacked('f64x2')),
+  form('66 0F3A 0A /r', 'roundss', 'Vd Wd Ib', roundScalar('f32x4')),
+  form('66 0F3A 0B /r', 'roundsd', 'Vq Wq Ib', roundScalar('f64x2')),
+]

@@ -1,0 +1,177 @@
+// SSE arithmetic on floats and doubles, packed and scalar: IEEE operations, bitwise operations, comparisons.
+// The wasm operation is the host's SSE operation on an x86 host: operands stay in their order, so that NaNs come out the
+// same. Rounding modes other than to nearest and sticky exception flags are left out.
+
+import { and, eq, pure, select, shrU } from '../expr.js'
+import { compareFlags } from '../flags.js'
+import { type Form, form } from '../form.js'
+import { i32, type Node } from '../ir.js'
+import type { Semantics } from '../semantics.js'
+import { bitOf, lanes, maskOfBits, mergeLow, pick } from '../vector.js'
+
+type Real = 'f32' | 'f64'
+const SHAPE = { f32: 'f32x4', f64: 'f64x2' } as const
+const SIZE = { f32: 4, f64: 8 } as const
+/** The four encodings of an operation: mandatory prefix, suffix, operands, lane type, packed or scalar. */
+const KINDS = [
+  { prefix: 'NP', suffix: 'ps', operands: 'Vx Wx', real: 'f32', packed: true },
+  { prefix: '66', suffix: 'pd', operands: 'Vx Wx', real: 'f64', packed: true },
+  { prefix: 'F3', suffix: 'ss', operands: 'Vd Wd', real: 'f32', packed: false },
+  { prefix: 'F2', suffix: 'sd', operands: 'Vq Wq', real: 'f64', packed: false },
+] as const
+const PACKED = KINDS.filter(({ packed }) => packed)
+
+/** add sub mul div: destination and source; sqrt: the source alone. */
+const arithmetic = (name: string, real: Real, packed: boolean): Semantics =>
+  packed
+    ? (s) => s.setVec(0, pure(`${SHAPE[real]}.${name}`, s.vec(0), s.vec(1)))
+    : (s) => s.setScalar(0, pure(`${real}.${name}`, s.scalar(0, real), s.scalar(1, real)))
+const squareRoot = (real: Real, packed: boolean): Semantics =>
+  packed
+    ? (s) => s.setVec(0, pure(`${SHAPE[real]}.sqrt`, s.vec(1)))
+    : (s) => s.setScalar(0, pure(`${real}.sqrt`, s.scalar(1, real)))
+
+/** min is `a < b ? a : b`: the second operand when unordered or both zero (SDM vol. 2A MINPS). wasm's pmin(b, a) is just that. */
+const extreme =
+  (name: 'pmin' | 'pmax', real: Real, packed: boolean): Semantics =>
+  (s) => {
+    const a = s.vec(0)
+    const result = pure(`${SHAPE[real]}.${name}`, s.vec(1), a)
+    s.setVec(0, packed ? result : mergeLow(a, result, SIZE[real]))
+  }
+
+type Bitwise = (a: Node, b: Node) => Node
+const bitwise =
+  (compute: Bitwise): Semantics =>
+  (s) =>
+    s.setVec(0, compute(s.vec(0), s.vec(1)))
+/** Opcode's low digit, name, operation; shared with pand, pandn, por and pxor. */
+export const BITWISE: readonly (readonly [string, string, Bitwise])[] = [
+  ['54', 'and', (a, b) => pure('v128.and', a, b)],
+  ['55', 'andn', (a, b) => pure('v128.andnot', b, a)],
+  ['56', 'or', (a, b) => pure('v128.or', a, b)],
+  ['57', 'xor', (a, b) => pure('v128.xor', a, b)],
+]
+
+/** Predicates 0–3 of cmpps: equal, less, less or equal, unordered; 4–7 are their negations (SDM table 3-1). */
+function compare(shape: string, predicate: number, a: Node, b: Node): Node {
+  const basic = ['eq', 'lt', 'le'][predicate]
+  return basic === undefined
+    ? pure('v128.or', pure(`${shape}.ne`, a, a), pure(`${shape}.ne`, b, b))
+    : pure(`${shape}.${basic}`, a, b)
+}
+function compareBy(shape: string, predicate: Node, a: Node, b: Node): Node {
+  if (predicate.kind === 'const') {
+    if (predicate.low === 4) return pure(`${shape}.ne`, a, b)
+    const mask = compare(shape, predicate.low & 3, a, b)
+    return predicate.low & 4 ? pure('v128.not', mask) : mask
+  }
+  const basic = and(predicate, i32(3))
+  const masks = [0, 1, 2, 3].map((n) => compare(shape, n, a, b)) as [Node, Node, Node, Node]
+  const mask = select(
+    eq(basic, i32(0)),
+    masks[0],
+    select(eq(basic, i32(1)), masks[1], select(eq(basic, i32(2)), masks[2], masks[3])),
+  )
+  return pure('v128.xor', mask, pure('i32x4.splat', pure('i32.sub', i32(0), bitOf(predicate, 2))))
+}
+const compareMask =
+  (real: Real, packed: boolean): Semantics =>
+  (s) => {
+    const a = s.vec(0)
+    const mask = compareBy(SHAPE[real], and(s.immediateByte(), i32(7)), a, s.vec(1))
+    s.setVec(0, packed ? mask : mergeLow(a, mask, SIZE[real]))
+  }
+
+const compareToFlags =
+  (real: Real): Semantics =>
+  (s) =>
+    s.flags(compareFlags(s.scalar(0, real), s.scalar(1, real)))
+
+/** 1/x and 1/sqrt(x): the SDM bounds the relative error by 1.5·2^-12, and CPUs differ within it; here it is that of the division. */
+const reciprocal =
+  (root: boolean, packed: boolean): Semantics =>
+  (s) => {
+    const a = s.vec(0)
+    const x = s.vec(1)
+    const one = lanes(0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000)
+    const result = pure('f32x4.div', one, root ? pure('f32x4.sqrt', x) : x)
+    s.setVec(0, packed ? result : mergeLow(a, result, 4))
+  }
+
+const even = (a: Node, b: Node, size: number): Node => (size === 4 ? pick(a, b, 4, 0, 2, 4, 6) : pick(a, b, 8, 0, 2))
+const odd = (a: Node, b: Node, size: number): Node => (size === 4 ? pick(a, b, 4, 1, 3, 5, 7) : pick(a, b, 8, 1, 3))
+const horizontal =
+  (name: 'add' | 'sub', real: Real): Semantics =>
+  (s) => {
+    const a = s.vec(0)
+    const b = s.vec(1)
+    s.setVec(0, pure(`${SHAPE[real]}.${name}`, even(a, b, SIZE[real]), odd(a, b, SIZE[real])))
+  }
+const addSubtract =
+  (real: Real): Semantics =>
+  (s) => {
+    const a = s.vec(0)
+    const b = s.vec(1)
+    const difference = pure(`${SHAPE[real]}.sub`, a, b)
+    const sum = pure(`${SHAPE[real]}.add`, a, b)
+    s.setVec(0, real === 'f32' ? pick(difference, sum, 4, 0, 5, 2, 7) : pick(difference, sum, 8, 0, 3))
+  }
+
+/** Dot product of the lanes that the immediate's high half names, put where its low half says (SSE4.1). */
+const dotProduct =
+  (real: Real): Semantics =>
+  (s) => {
+    const imm = s.immediateByte()
+    const integers = real === 'f32' ? 'i32x4' : 'i64x2'
+    const all = i32(real === 'f32' ? 15 : 3)
+    const mask = (bits: Node) => maskOfBits(integers, and(bits, all))
+    const sum = (v: Node, ...order: number[]) => pure(`${SHAPE[real]}.add`, v, pick(v, v, SIZE[real], ...order))
+    const products = pure('v128.and', pure(`${SHAPE[real]}.mul`, s.vec(0), s.vec(1)), mask(shrU(imm, i32(4))))
+    const total = real === 'f32' ? sum(sum(products, 1, 0, 3, 2), 2, 3, 0, 1) : sum(products, 1, 0)
+    s.setVec(0, pure('v128.and', total, mask(imm)))
+  }
+
+/** unpcklps, unpckhps, unpcklpd, unpckhpd are integer interleaves by another name. */
+const interleave =
+  (size: number, ...order: number[]): Semantics =>
+  (s) =>
+    s.setVec(0, pick(s.vec(0), s.vec(1), size, ...order))
+
+export const sseFloat: readonly Form[] = [
+  ...KINDS.flatMap(({ prefix, suffix, operands, real, packed }) => [
+    form(`${prefix} 0F 51 /r`, `sqrt${suffix}`, operands, squareRoot(real, packed)),
+    form(`${prefix} 0F 58 /r`, `add${suffix}`, operands, arithmetic('add', real, packed)),
+    form(`${prefix} 0F 59 /r`, `mul${suffix}`, operands, arithmetic('mul', real, packed)),
+    form(`${prefix} 0F 5C /r`, `sub${suffix}`, operands, arithmetic('sub', real, packed)),
+    form(`${prefix} 0F 5E /r`, `div${suffix}`, operands, arithmetic('div', real, packed)),
+    form(`${prefix} 0F 5D /r`, `min${suffix}`, operands, extreme('pmin', real, packed)),
+    form(`${prefix} 0F 5F /r`, `max${suffix}`, operands, extreme('pmax', real, packed)),
+    form(`${prefix} 0F C2 /r`, `cmp${suffix}`, `${operands} Ib`, compareMask(real, packed)),
+  ]),
+  ...PACKED.flatMap(({ prefix, suffix }) =>
+    BITWISE.map(([opcode, name, compute]) =>
+      form(`${prefix} 0F ${opcode} /r`, `${name}${suffix}`, 'Vx Wx', bitwise(compute)),
+    ),
+  ),
+  form('NP 0F 2E /r', 'ucomiss', 'Vd Wd', compareToFlags('f32')),
+  form('66 0F 2E /r', 'ucomisd', 'Vq Wq', compareToFlags('f64')),
+  form('NP 0F 2F /r', 'comiss', 'Vd Wd', compareToFlags('f32')),
+  form('66 0F 2F /r', 'comisd', 'Vq Wq', compareToFlags('f64')),
+  form('NP 0F 53 /r', 'rcpps', 'Vx Wx', reciprocal(false, true), { untestable: true }),
+  form('F3 0F 53 /r', 'rcpss', 'Vd Wd', reciprocal(false, false), { untestable: true }),
+  form('NP 0F 52 /r', 'rsqrtps', 'Vx Wx', reciprocal(true, true), { untestable: true }),
+  form('F3 0F 52 /r', 'rsqrtss', 'Vd Wd', reciprocal(true, false), { untestable: true }),
+  form('NP 0F 14 /r', 'unpcklps', 'Vx Wx', interleave(4, 0, 4, 1, 5)),
+  form('NP 0F 15 /r', 'unpckhps', 'Vx Wx', interleave(4, 2, 6, 3, 7)),
+  form('66 0F 14 /r', 'unpcklpd', 'Vx Wx', interleave(8, 0, 2)),
+  form('66 0F 15 /r', 'unpckhpd', 'Vx Wx', interleave(8, 1, 3)),
+  form('66 0F 7C /r', 'haddpd', 'Vx Wx', horizontal('add', 'f64')),
+  form('F2 0F 7C /r', 'haddps', 'Vx Wx', horizontal('add', 'f32')),
+  form('66 0F 7D /r', 'hsubpd', 'Vx Wx', horizontal('sub', 'f64')),
+  form('F2 0F 7D /r', 'hsubps', 'Vx Wx', horizontal('sub', 'f32')),
+  form('66 0F D0 /r', 'addsubpd', 'Vx Wx', addSubtract('f64')),
+  form('F2 0F D0 /r', 'addsubps', 'Vx Wx', addSubtract('f32')),
+  form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32')),
+  form('66 0F3A 41 /r', 'dppd', 'Vx Wx Ib', dotProduct('f64')),
+]

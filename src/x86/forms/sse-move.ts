@@ -1,0 +1,118 @@
+// SSE data movement: whole registers, halves, scalars, between general and vector registers, masks.
+// MMX registers are left out: no row takes a form without its mandatory prefix where that would mean mm0–mm7.
+
+import { pure, shuffle } from '../expr.js'
+import { type Form, form } from '../form.js'
+import { i32, type Node } from '../ir.js'
+import { lane, RDI, type Semantics } from '../semantics.js'
+import { blend, laneOf, mergeLow, pick, ZERO } from '../vector.js'
+
+const move: Semantics = (s) => s.setVec(0, s.vec(1))
+
+/** movss, movsd to a register: memory clears the rest, a register keeps it. */
+const loadScalar =
+  (bytes: 4 | 8): Semantics =>
+  (s) => {
+    const source = s.vec(1)
+    s.setVec(0, s.isMemory(1) ? source : mergeLow(s.vec(0), source, bytes))
+  }
+const storeScalar =
+  (bytes: 4 | 8): Semantics =>
+  (s) => {
+    const source = s.vec(1)
+    if (!s.isMemory(0)) s.setVec(0, mergeLow(s.vec(0), source, bytes))
+    else if (bytes === 4) s.storeAs('f32.store', s.address(), lane('f32x4.extract_lane', 0, source))
+    else s.storeAs('f64.store', s.address(), lane('f64x2.extract_lane', 0, source))
+  }
+
+const storeHalf =
+  (half: 0 | 1): Semantics =>
+  (s) =>
+    s.storeAs('f64.store', s.address(), lane('f64x2.extract_lane', half, s.vec(1)))
+const loadLow: Semantics = (s) => s.setVec(0, mergeLow(s.vec(0), s.vec(1), 8))
+const loadHigh: Semantics = (s) => s.setVec(0, pick(s.vec(0), s.vec(1), 8, 0, 2))
+const highToLow: Semantics = (s) => s.setVec(0, pick(s.vec(0), s.vec(1), 8, 3, 1))
+
+/** movd, movq from a general register or memory: the rest becomes zero. */
+const fromGeneral: Semantics = (s) => {
+  const wide = s.width === 64
+  if (s.isMemory(1)) s.setVec(0, s.loadAs(wide ? 'v128.load64_zero' : 'v128.load32_zero', s.address()))
+  else s.setVec(0, lane(wide ? 'i64x2.replace_lane' : 'i32x4.replace_lane', 0, ZERO, s.read(1)))
+}
+const toGeneral: Semantics = (s) => s.write(0, laneOf(s.vec(1), s.width === 64 ? 'i64x2' : 'i32x4', 0))
+
+const lowHalf = (v: Node): Node => pick(v, ZERO, 8, 0, 2)
+const loadQuad: Semantics = (s) => s.setVec(0, s.isMemory(1) ? s.vec(1) : lowHalf(s.vec(1)))
+const storeQuad: Semantics = (s) => {
+  if (s.isMemory(0)) s.storeAs('i64.store', s.address(), laneOf(s.vec(1), 'i64x2', 0))
+  else s.setVec(0, lowHalf(s.vec(1)))
+}
+
+const signMask =
+  (shape: 'i8x16' | 'i32x4' | 'i64x2'): Semantics =>
+  (s) =>
+    s.write(0, pure(`${shape}.bitmask`, s.vec(1)))
+
+/** The bytes whose mask byte has its top bit set. The others are read and written back: they must be accessible,
+ *  which the SDM leaves to the implementation (MASKMOVDQU), and another thread's write to them meanwhile is lost. */
+const maskedStore: Semantics = (s) => {
+  const address = s.reg(RDI, 64)
+  const mask = pure('i8x16.shr_s', s.vec(1), i32(7))
+  s.storeAs('v128.store', address, blend(s.loadAs('v128.load', address), s.vec(0), mask))
+}
+
+const duplicate =
+  (...order: number[]): Semantics =>
+  (s) => {
+    const v = s.vec(1)
+    s.setVec(0, pick(v, v, 4, ...order))
+  }
+const duplicateLow: Semantics = (s) => {
+  const v = s.vec(1)
+  s.setVec(0, shuffle(v, v, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]))
+}
+
+export const sseMove: readonly Form[] = [
+  form('NP 0F 28 /r', 'movaps', 'Vx Wx', move),
+  form('NP 0F 29 /r', 'movaps', 'Wx Vx', move),
+  form('66 0F 28 /r', 'movapd', 'Vx Wx', move),
+  form('66 0F 29 /r', 'movapd', 'Wx Vx', move),
+  form('NP 0F 10 /r', 'movups', 'Vu Wu', move),
+  form('NP 0F 11 /r', 'movups', 'Wu Vu', move),
+  form('66 0F 10 /r', 'movupd', 'Vu Wu', move),
+  form('66 0F 11 /r', 'movupd', 'Wu Vu', move),
+  form('66 0F 6F /r', 'movdqa', 'Vx Wx', move),
+  form('66 0F 7F /r', 'movdqa', 'Wx Vx', move),
+  form('F3 0F 6F /r', 'movdqu', 'Vu Wu', move),
+  form('F3 0F 7F /r', 'movdqu', 'Wu Vu', move),
+  form('F3 0F 10 /r', 'movss', 'Vd Wd', loadScalar(4)),
+  form('F3 0F 11 /r', 'movss', 'Wd Vd', storeScalar(4)),
+  form('F2 0F 10 /r', 'movsd', 'Vq Wq', loadScalar(8)),
+  form('F2 0F 11 /r', 'movsd', 'Wq Vq', storeScalar(8)),
+  form('NP 0F 12 /r', 'movlps', 'Vq Mq', loadLow),
+  form('NP 0F 12 /r', 'movhlps', 'Vq Uq', highToLow),
+  form('NP 0F 13 /r', 'movlps', 'Mq Vq', storeHalf(0)),
+  form('66 0F 12 /r', 'movlpd', 'Vq Mq', loadLow),
+  form('66 0F 13 /r', 'movlpd', 'Mq Vq', storeHalf(0)),
+  form('NP 0F 16 /r', 'movhps', 'Vq Mq', loadHigh),
+  form('NP 0F 16 /r', 'movlhps', 'Vq Uq', loadHigh),
+  form('NP 0F 17 /r', 'movhps', 'Mq Vq', storeHalf(1)),
+  form('66 0F 16 /r', 'movhpd', 'Vq Mq', loadHigh),
+  form('66 0F 17 /r', 'movhpd', 'Mq Vq', storeHalf(1)),
+  form('66 0F 6E /r', 'movd', 'Vx Ey', fromGeneral),
+  form('66 0F 7E /r', 'movd', 'Ey Vx', toGeneral),
+  form('F3 0F 7E /r', 'movq', 'Vq Wq', loadQuad),
+  form('66 0F D6 /r', 'movq', 'Wq Vq', storeQuad),
+  form('NP 0F 50 /r', 'movmskps', 'Gd Ux', signMask('i32x4')),
+  form('66 0F 50 /r', 'movmskpd', 'Gd Ux', signMask('i64x2')),
+  form('66 0F D7 /r', 'pmovmskb', 'Gd Ux', signMask('i8x16')),
+  form('NP 0F 2B /r', 'movntps', 'Mx Vx', move),
+  form('66 0F 2B /r', 'movntpd', 'Mx Vx', move),
+  form('66 0F E7 /r', 'movntdq', 'Mx Vx', move),
+  form('66 0F38 2A /r', 'movntdqa', 'Vx Mx', move),
+  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', maskedStore, { untestable: true }),
+  form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move),
+  form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow),
+  form('F3 0F 12 /r', 'movsldup', 'Vx Wx', duplicate(0, 0, 2, 2)),
+  form('F3 0F 16 /r', 'movshdup', 'Vx Wx', duplicate(1, 1, 3, 3)),
+]

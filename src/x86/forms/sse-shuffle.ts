@@ -1,0 +1,154 @@
+// SSE rearrangements: shuffles, inserts, extracts, blends and widening moves, up to SSE4.1.
+
+import { and, pure, select, shrU } from '../expr.js'
+import { type Form, form } from '../form.js'
+import { i32, type Node } from '../ir.js'
+import { lane, type Sem, type Semantics } from '../semantics.js'
+import {
+  alignRight,
+  bitOf,
+  blend,
+  broadcast,
+  extract,
+  insert,
+  maskOfBits,
+  maskOfLane,
+  pick,
+  type Shape,
+  shuffleDwords,
+  shuffleWords,
+  ZERO,
+} from '../vector.js'
+
+const rearrange =
+  (compute: (v: Node, imm: Node) => Node): Semantics =>
+  (s) =>
+    s.setVec(0, compute(s.vec(1), s.immediateByte()))
+
+/** Two lanes from the destination below two from the source. */
+const shuffleSingles: Semantics = (s) => {
+  const imm = s.immediateByte()
+  s.setVec(0, pick(shuffleDwords(s.vec(0), imm), shuffleDwords(s.vec(1), imm), 8, 0, 3))
+}
+const shuffleDoubles: Semantics = (s) => {
+  const imm = s.immediateByte()
+  const choose = (v: Node, n: number) => select(bitOf(imm, n), pick(v, v, 8, 1, 1), pick(v, v, 8, 0, 0))
+  s.setVec(0, pick(choose(s.vec(0), 0), choose(s.vec(1), 1), 8, 0, 3))
+}
+
+const align: Semantics = (s) => s.setVec(0, alignRight(s.vec(0), s.vec(1), s.immediateByte()))
+
+/** A selector with bit 7 set gives zero; else its low four bits count. wasm gives zero from 16 on. */
+const shuffleBytes: Semantics = (s) => {
+  const selector = pure('v128.and', s.vec(1), pure('i8x16.splat', i32(0x8f)))
+  s.setVec(0, pure('i8x16.swizzle', s.vec(0), selector))
+}
+
+/** A general register's low part, or as many bytes of memory as the lane has. */
+function element(s: Sem, index: number, shape: Shape): Node {
+  if (!s.isMemory(index)) return s.read(index)
+  return s.load(s.address(), shape === 'i8x16' ? 8 : shape === 'i16x8' ? 16 : shape === 'i32x4' ? 32 : 64)
+}
+const insertLane =
+  (shape: Shape): Semantics =>
+  (s) =>
+    s.setVec(0, insert(s.vec(0), shape, s.immediateByte(), element(s, 1, shape)))
+const insertWide: Semantics = (s) => insertLane(s.width === 64 ? 'i64x2' : 'i32x4')(s)
+
+/** Register destinations are zero-extended; memory destinations are as wide as the lane. */
+const extractLane =
+  (shape: Shape): Semantics =>
+  (s) => {
+    const value = extract(s.vec(1), shape, s.immediateByte())
+    if (!s.isMemory(0)) s.write(0, value)
+    else s.store(s.address(), shape === 'i8x16' ? 8 : shape === 'i16x8' ? 16 : shape === 'i32x4' ? 32 : 64, value)
+  }
+const extractWide: Semantics = (s) => extractLane(s.width === 64 ? 'i64x2' : 'i32x4')(s)
+
+/** insertps: source lane in bits 6–7 (registers only), destination lane in 4–5, lanes to clear in 0–3. */
+const insertSingle: Semantics = (s) => {
+  const imm = s.immediateByte()
+  const source = s.vec(1)
+  const value = broadcast(source, 'i32x4', s.isMemory(1) ? i32(0) : shrU(imm, i32(6)))
+  const placed = blend(s.vec(0), value, maskOfLane('i32x4', and(shrU(imm, i32(4)), i32(3))))
+  s.setVec(0, pure('v128.andnot', placed, maskOfBits('i32x4', and(imm, i32(15)))))
+}
+
+const blendByImmediate =
+  (shape: Exclude<Shape, 'i8x16'>): Semantics =>
+  (s) =>
+    s.setVec(0, blend(s.vec(0), s.vec(1), maskOfBits(shape, s.immediateByte())))
+
+/** The mask is the top bit of each lane of xmm0. */
+const blendByXmm0 =
+  (shape: Exclude<Shape, 'i16x8'>): Semantics =>
+  (s) => {
+    const mask = s.get({ bank: 'vector', index: 0 }, 128)
+    const count = i32(shape === 'i8x16' ? 7 : shape === 'i32x4' ? 31 : 63)
+    s.setVec(0, blend(s.vec(0), s.vec(1), pure(`${shape}.shr_s`, mask, count)))
+  }
+
+const STEPS = ['i16x8.extend_low_i8x16', 'i32x4.extend_low_i16x8', 'i64x2.extend_low_i32x4']
+const extend =
+  (from: number, to: number, sign: 's' | 'u', bytes: 2 | 4 | 8): Semantics =>
+  (s) => {
+    // Two bytes of memory have no vector load of their own.
+    const source =
+      bytes === 2 && s.isMemory(1) ? lane('i32x4.replace_lane', 0, ZERO, s.load(s.address(), 16)) : s.vec(1)
+    s.setVec(
+      0,
+      STEPS.slice(from, to).reduce((v, step) => pure(`${step}_${sign}`, v), source),
+    )
+  }
+
+/** Opcode's low digit, name, first and last widening, bytes read. */
+const EXTENSIONS = [
+  [0, 'bw', 0, 1, 8],
+  [1, 'bd', 0, 2, 4],
+  [2, 'bq', 0, 3, 2],
+  [3, 'wd', 1, 2, 8],
+  [4, 'wq', 1, 3, 4],
+  [5, 'dq', 2, 3, 8],
+] as const
+
+export const sseShuffle: readonly Form[] = [
+  form('66 0F 70 /r', 'pshufd', 'Vx Wx Ib', rearrange(shuffleDwords)),
+  form(
+    'F2 0F 70 /r',
+    'pshuflw',
+    'Vx Wx Ib',
+    rearrange((v, imm) => shuffleWords(v, imm, false)),
+  ),
+  form(
+    'F3 0F 70 /r',
+    'pshufhw',
+    'Vx Wx Ib',
+    rearrange((v, imm) => shuffleWords(v, imm, true)),
+  ),
+  form('NP 0F C6 /r', 'shufps', 'Vx Wx Ib', shuffleSingles),
+  form('66 0F C6 /r', 'shufpd', 'Vx Wx Ib', shuffleDoubles),
+  form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes),
+  form('66 0F3A 0F /r', 'palignr', 'Vx Wx Ib', align),
+  form('66 0F C4 /r', 'pinsrw', 'Vx Ed Ib', insertLane('i16x8')),
+  form('66 0F C5 /r', 'pextrw', 'Gd Ux Ib', extractLane('i16x8')),
+  form('66 0F3A 14 /r', 'pextrb', 'Ed Vx Ib', extractLane('i8x16')),
+  form('66 0F3A 15 /r', 'pextrw', 'Ed Vx Ib', extractLane('i16x8')),
+  form('66 0F3A 16 /r', 'pextrd', 'Ey Vx Ib', extractWide),
+  form('66 0F3A 17 /r', 'extractps', 'Ed Vx Ib', extractLane('i32x4')),
+  form('66 0F3A 20 /r', 'pinsrb', 'Vx Ed Ib', insertLane('i8x16')),
+  form('66 0F3A 21 /r', 'insertps', 'Vd Wd Ib', insertSingle),
+  form('66 0F3A 22 /r', 'pinsrd', 'Vx Ey Ib', insertWide),
+  form('66 0F3A 0C /r', 'blendps', 'Vx Wx Ib', blendByImmediate('i32x4')),
+  form('66 0F3A 0D /r', 'blendpd', 'Vx Wx Ib', blendByImmediate('i64x2')),
+  form('66 0F3A 0E /r', 'pblendw', 'Vx Wx Ib', blendByImmediate('i16x8')),
+  form('66 0F38 10 /r', 'pblendvb', 'Vx Wx', blendByXmm0('i8x16')),
+  form('66 0F38 14 /r', 'blendvps', 'Vx Wx', blendByXmm0('i32x4')),
+  form('66 0F38 15 /r', 'blendvpd', 'Vx Wx', blendByXmm0('i64x2')),
+  ...EXTENSIONS.flatMap(([digit, name, from, to, bytes]) => {
+    const operands = bytes === 8 ? 'Vx Wq' : bytes === 4 ? 'Vx Wd' : 'Vx Ww'
+    return [
+      form(`66 0F38 2${digit} /r`, `pmovsx${name}`, operands, extend(from, to, 's', bytes)),
+      form(`66 0F38 3${digit} /r`, `pmovzx${name}`, operands, extend(from, to, 'u', bytes)),
+    ]
+  }),
+]
