@@ -115,6 +115,9 @@ export const arithmetic: readonly Form[] = [
   form('A9', 'test', 'Av Iz', test, { undefinedFlags: 'a' }),
   form('F6 /0', 'test', 'Eb Ib', test, { undefinedFlags: 'a' }),
   form('F7 /0', 'test', 'Ev Iz', test, { undefinedFlags: 'a' }),
+  // /1 is the same instruction, which the SDM does not list and CPUs run.
+  form('F6 /1', 'test', 'Eb Ib', test, { undefinedFlags: 'a' }),
+  form('F7 /1', 'test', 'Ev Iz', test, { undefinedFlags: 'a' }),
   form('F6 /2', 'not', 'Eb', invert, { lock: true }),
   form('F7 /2', 'not', 'Ev', invert, { lock: true }),
   form('F6 /3', 'neg', 'Eb', negate, { lock: true }),

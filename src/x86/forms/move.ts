@@ -169,7 +169,7 @@ export const move: readonly Form[] = [
   form('0F C8+r', 'bswap', 'Zv', bswap),
   form('0F38 F0 /r', 'movbe', 'Gv Mv', movbe),
   form('0F38 F1 /r', 'movbe', 'Mv Gv', movbe),
-  form('0F C3 /r', 'movnti', 'My Gy', mov),
+  form('NP 0F C3 /r', 'movnti', 'My Gy', mov),
   form('D7', 'xlat', '', xlat),
   form('86 /r', 'xchg', 'Eb Gb', xchg, lock),
   form('87 /r', 'xchg', 'Ev Gv', xchg, lock),

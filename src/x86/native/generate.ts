@@ -85,7 +85,9 @@ export type Choice = {
 export function generate(form: Form, width: Width, prng: Prng, choice: Choice = {}): Draft {
   for (;;) {
     const draft = attempt(form, width, prng, choice)
-    if (encodable(draft.instruction)) return draft
+    // Opcode 90 with register 0 is another row: nop.
+    const isNop = form.plusRegister && form.map === 0 && form.opcode === 0x90 && draft.instruction.reg === 0
+    if (encodable(draft.instruction) && !isNop) return draft
   }
 }
 
@@ -107,7 +109,7 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
     rm = placed.operand
     registers = placed.registers
   } else if (form.modrm) {
-    rm = allowed(byte('ER'))
+    rm = form.options.register ?? allowed(byte('ER'))
   }
   const immediates = immediateOperands(form).map((operand) => {
     const bits = BigInt(8 * immediateBytes(operand, width))
