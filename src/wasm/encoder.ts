@@ -84,6 +84,9 @@ const blockByte = (result?: Type) => (result === undefined ? VOID_BLOCK : TYPE_B
 export class Code extends Bytes {
   readonly #locals: Type[] = []
   readonly #params: number
+  /** Open blocks, loops and ifs: what a branch to an enclosing label counts from. */
+  depth = 0
+
   constructor(params: number) {
     super()
     this.#params = params
@@ -137,7 +140,7 @@ export class Code extends Bytes {
     this.s32(value)
   }
 
-  i64(low: number, high: number): void {
+  i64(low: number, high = low < 0 ? -1 : 0): void {
     this.byte(0x42)
     this.s64(low, high)
   }
@@ -169,16 +172,19 @@ export class Code extends Bytes {
   }
 
   block(result?: Type): void {
+    this.depth++
     this.byte(0x02)
     this.byte(blockByte(result))
   }
 
   loop(result?: Type): void {
+    this.depth++
     this.byte(0x03)
     this.byte(blockByte(result))
   }
 
   if(result?: Type): void {
+    this.depth++
     this.byte(0x04)
     this.byte(blockByte(result))
   }
@@ -188,6 +194,7 @@ export class Code extends Bytes {
   }
 
   end(): void {
+    this.depth--
     this.byte(0x0b)
   }
 

@@ -1,0 +1,239 @@
+// The engine of one vCPU: decodes blocks on demand, runs tasks in the interpreter and hands hot blocks to regions.
+//   const engine = new Engine({ memory, codeBase, codeSize, host }); const exit = engine.run(task)
+// Everything about a task is in its record (record.ts) before and after `run`.
+
+import { readFileSync } from 'node:fs'
+import { decode, newDecoded, OK, TOO_LONG, TRUNCATED } from '../x86/decoder.js'
+import { flowOf } from '../x86/flow.js'
+import { CodeCache } from './code-cache.js'
+import * as layout from './decoded.js'
+import { exceptionSignal } from './exceptions.js'
+import { GENERAL_PROTECTION, HELPERS } from './helpers.js'
+import { type EngineHost, EXIT, RETRY } from './host.js'
+import { hostHelpers } from './host-helpers.js'
+import { buildInterpreter } from './interpreter.js'
+import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP, STACK_BUDGET } from './record.js'
+
+export type EngineOptions = {
+  readonly memory: WebAssembly.Memory
+  /** Area of the shared memory for decoded code, 64-byte aligned. */
+  readonly codeBase: number
+  readonly codeSize: number
+  readonly host: EngineHost
+  /** `interpreter` never compiles regions. */
+  readonly tier?: 'interpreter' | 'regions'
+  /** Host stack that nested guest calls may take, in bytes. */
+  readonly stackBytes?: number
+}
+
+/** Longest run of instructions decoded as one block. */
+const BLOCK_INSTRUCTIONS = 64
+const INSTRUCTION_BYTES = 15
+const INVALID_OPCODE = 6
+const NEVER = 0x7fffffff
+const DEFAULT_STACK_BYTES = 256 * 1024
+const ADDRESS_LIMIT = 2 ** 47
+
+export class Engine {
+  readonly #host: EngineHost
+  readonly #view: DataView
+  readonly #bytes: Uint8Array
+  readonly #code: CodeCache
+  readonly #run: (task: number) => number
+  readonly #stackBytes: number
+  readonly #decoded = newDecoded()
+  /** Bytes of an instruction that crosses a page. */
+  readonly #window = new Uint8Array(2 * INSTRUCTION_BYTES)
+  /** The code area is full: drop everything at the root. */
+  #full = false
+  /** Code was dropped during a syscall: what runs may be stale, so the syscall must come back to the root. */
+  #invalidated = false
+
+  constructor(options: EngineOptions) {
+    const { memory, host } = options
+    this.#host = host
+    this.#view = new DataView(memory.buffer)
+    this.#bytes = new Uint8Array(memory.buffer)
+    this.#view.setInt32(layout.MASKS, -1, true)
+    this.#view.setInt32(layout.MASKS + 4, -1, true)
+    this.#view.setInt32(layout.MASKS + 8, -1, true)
+    this.#view.setInt32(layout.MASKS + 12, 0, true)
+    this.#view.setInt32(layout.HOT_THRESHOLD, NEVER, true)
+    this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
+    this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
+    const helpers = hostHelpers(memory, host)
+    const imports: Record<string, WebAssembly.ImportValue> = {
+      memory,
+      refill: (task: number, address: number, access: number) => host.refill(task, address, access),
+      findBlock: (task: number) => this.#findBlock(task),
+      hot: (_task: number, _head: number) => {},
+    }
+    for (const { name, build } of HELPERS) if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
+    imports.hostSyscall = (task: number) => this.#syscall(task)
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(interpreterBytes()), { lego: imports })
+    this.#run = instance.exports.run as (task: number) => number
+  }
+
+  /** Runs a task from its record until something outside must happen: an EXIT reason. */
+  run(task: number): number {
+    if (this.#full) {
+      this.#code.clear()
+      this.#full = false
+    }
+    this.#invalidated = false
+    this.#view.setInt32(task + STACK_BUDGET, this.#stackBytes, true)
+    const reason = this.#run(task)
+    if (reason === EXIT.fault && this.#view.getInt32(task + FAULT_SIGNAL, true) === 0) this.#signalOfException(task)
+    return reason
+  }
+
+  /** Translations of these pages are stale. */
+  invalidate(asid: number, firstPage: number, pages: number): boolean {
+    const any = this.#code.invalidate(asid, firstPage, pages)
+    if (any) this.#invalidated = true
+    return any
+  }
+
+  /** The address space is gone. */
+  dropSpace(asid: number): void {
+    if (this.#code.dropSpace(asid)) this.#invalidated = true
+  }
+
+  #syscall(task: number): number {
+    const status = this.#host.syscall(task)
+    if (status !== 0) {
+      this.#view.setInt32(task + EXIT_REASON, EXIT.syscall, true)
+      return status
+    }
+    if (!this.#invalidated) return 0
+    this.#view.setInt32(task + EXIT_REASON, EXIT.poll, true)
+    return 1
+  }
+
+  #signalOfException(task: number): void {
+    const view = this.#view
+    const vector = view.getInt32(task + FAULT_TRAP, true)
+    const { signal, code, atInstruction, advance } = exceptionSignal(vector)
+    const rip = this.#rip(task)
+    view.setInt32(task + FAULT_SIGNAL, signal, true)
+    view.setInt32(task + FAULT_CODE, code, true)
+    view.setInt32(task + FAULT_ERROR, 0, true)
+    const address = atInstruction ? rip : 0
+    view.setInt32(task + FAULT_ADDRESS, address | 0, true)
+    view.setInt32(task + FAULT_ADDRESS + 4, Math.floor(address / 0x100000000), true)
+    if (advance > 0) {
+      view.setInt32(task + RIP, (rip + advance) | 0, true)
+      view.setInt32(task + RIP + 4, Math.floor((rip + advance) / 0x100000000), true)
+    }
+  }
+
+  #rip(task: number): number {
+    return this.#view.getUint32(task + RIP, true) + this.#view.getInt32(task + RIP + 4, true) * 0x100000000
+  }
+
+  /** Called from wasm when the hash table has no block for rip: finds or decodes it; 0 leaves with EXIT_REASON set. */
+  #findBlock(task: number): number {
+    const view = this.#view
+    const asid = view.getInt32(task + ASID, true)
+    const address = this.#rip(task)
+    let head = this.#code.find(asid, address)
+    if (head === 0) {
+      if (address < 0 || address >= ADDRESS_LIMIT) {
+        // A canonical kernel address faults as a page fault, a non-canonical one as #GP at the jump; Linux reports both here.
+        this.#fault(task, 11, address < 0 && address >= -ADDRESS_LIMIT ? 1 : 0x80, address < 0 && address >= -ADDRESS_LIMIT ? address : 0)
+        return 0
+      }
+      head = this.#decodeBlock(task, asid, address)
+      if (head === 0) return 0
+    }
+    this.#code.publish(asid, address, head)
+    return head
+  }
+
+  #fault(task: number, signal: number, code: number, address: number): void {
+    const view = this.#view
+    view.setInt32(task + EXIT_REASON, EXIT.fault, true)
+    view.setInt32(task + FAULT_SIGNAL, signal, true)
+    view.setInt32(task + FAULT_CODE, code, true)
+    view.setInt32(task + FAULT_TRAP, code === 0x80 ? GENERAL_PROTECTION : 14, true)
+    view.setInt32(task + FAULT_ADDRESS, address | 0, true)
+    view.setInt32(task + FAULT_ADDRESS + 4, Math.floor(address / 0x100000000), true)
+  }
+
+  #decodeBlock(task: number, asid: number, start: number): number {
+    const cache = this.#code
+    const head = cache.begin(BLOCK_INSTRUCTIONS)
+    if (head === 0) {
+      this.#full = true
+      this.#view.setInt32(task + EXIT_REASON, EXIT.poll, true)
+      return 0
+    }
+    cache.writeHead(head, start)
+    let record = head + layout.DECODED_SIZE
+    let address = start
+    for (let count = 0; count < BLOCK_INSTRUCTIONS; count++) {
+      const status = this.#decodeAt(task, address)
+      if (status < 0) {
+        // The bytes cannot be fetched. First instruction: that is the answer; later ones: when control gets there.
+        if (count === 0) return 0
+        break
+      }
+      if (status !== OK) {
+        cache.writeRaise(record, address, status === TOO_LONG ? GENERAL_PROTECTION : INVALID_OPCODE)
+        record += layout.DECODED_SIZE
+        address += 1
+        cache.commit(record)
+        cache.enter(asid, start, address, head)
+        return head
+      }
+      const decoded = this.#decoded
+      cache.writeInstruction(record, decoded)
+      record += layout.DECODED_SIZE
+      address = decoded.next
+      const flow = flowOf(decoded.form)
+      if (flow === 'jump' || flow === 'ret' || flow === 'raise') {
+        cache.commit(record)
+        cache.enter(asid, start, address, head)
+        return head
+      }
+    }
+    cache.writeGoto(record, address)
+    cache.commit(record + layout.DECODED_SIZE)
+    cache.enter(asid, start, address, head)
+    return head
+  }
+
+  /** Decodes the instruction at a guest address into #decoded: the decoder's status, or -1 with EXIT_REASON set. */
+  #decodeAt(task: number, address: number): number {
+    const host = this.#host.fetchCode(task, address)
+    if (host < 0) return this.#fetchFailed(task, host)
+    const available = 4096 - (address % 4096)
+    const status = decode(this.#bytes, host, host + available, address, this.#decoded)
+    if (status !== TRUNCATED) return status
+    const rest = this.#host.fetchCode(task, address + available)
+    if (rest < 0) return this.#fetchFailed(task, rest)
+    this.#window.set(this.#bytes.subarray(host, host + available))
+    this.#window.set(this.#bytes.subarray(rest, rest + INSTRUCTION_BYTES), available)
+    return decode(this.#window, 0, available + INSTRUCTION_BYTES, address, this.#decoded)
+  }
+
+  #fetchFailed(task: number, status: number): number {
+    this.#view.setInt32(task + EXIT_REASON, status === RETRY ? EXIT.poll : EXIT.fault, true)
+    return -1
+  }
+}
+
+let cached: Uint8Array<ArrayBuffer> | undefined
+
+/** The hub module: built with the project (build.ts), else made now. */
+function interpreterBytes(): Uint8Array<ArrayBuffer> {
+  if (cached === undefined) {
+    try {
+      cached = new Uint8Array(readFileSync(new URL('./interpreter.wasm', import.meta.url)))
+    } catch {
+      cached = new Uint8Array(buildInterpreter())
+    }
+  }
+  return cached
+}
+

@@ -1,0 +1,28 @@
+// From an x86 exception vector to the signal Linux sends for it (arch/x86/kernel/traps.c; SDM 6.3.1).
+
+export type ExceptionSignal = {
+  readonly signal: number
+  readonly code: number
+  /** si_addr is the instruction's address; otherwise 0. */
+  readonly atInstruction: boolean
+  /** A trap: rip is already past the instruction, by so many bytes. */
+  readonly advance: number
+}
+
+const SIGILL = 4
+const SIGTRAP = 5
+const SIGFPE = 8
+const SIGSEGV = 11
+const SI_KERNEL = 0x80
+const ILL_ILLOPN = 2
+const FPE_INTDIV = 1
+
+const TABLE: Readonly<Record<number, ExceptionSignal>> = {
+  0: { signal: SIGFPE, code: FPE_INTDIV, atInstruction: true, advance: 0 },
+  3: { signal: SIGTRAP, code: SI_KERNEL, atInstruction: false, advance: 1 },
+  6: { signal: SIGILL, code: ILL_ILLOPN, atInstruction: true, advance: 0 },
+  13: { signal: SIGSEGV, code: SI_KERNEL, atInstruction: false, advance: 0 },
+}
+
+/** #GP and what else has no row of its own: SIGSEGV from the kernel. */
+export const exceptionSignal = (vector: number): ExceptionSignal => TABLE[vector] ?? (TABLE[13] as ExceptionSignal)

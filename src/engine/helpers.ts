@@ -1,0 +1,358 @@
+// The hub's helper functions: one table of names and signatures. Those with `build` are wasm in the hub module; the others
+// are JavaScript functions that Engine gives (host-helpers.ts), reached through a trampoline that splits i64 arguments
+// into two i32, so that no BigInt is made. Regions call all of them by their place in this table.
+
+import { ADDEND, INDEX_MASK, INDEX_SHIFT, READ_TAG, WAY_SIZE, WRITE_TAG } from '../lib/translation-array.js'
+import { assemble } from '../wasm/assemble.js'
+import { Code } from '../wasm/encoder.js'
+import type { Type } from '../wasm/opcodes.js'
+import { EXIT, READ, RETRY, WRITE } from './host.js'
+import {
+  CROSS_FIRST,
+  CROSS_LENGTH,
+  CROSS_SECOND,
+  EXIT_REASON,
+  FAULT_ADDRESS,
+  FAULT_CODE,
+  FAULT_ERROR,
+  FAULT_SIGNAL,
+  FAULT_TRAP,
+  GPR,
+  RIP,
+  SCRATCH,
+  TRANSLATION,
+} from './record.js'
+import { divisionHelpers } from './division-helpers.js'
+import { stringHelpers } from './string-helpers.js'
+
+/** What a helper's body may call: the other functions of the hub module by name. */
+export type Hub = { call(code: Code, name: string): void; index(name: string): number }
+
+export type Helper = {
+  readonly name: string
+  /** The first parameter is always the task (i32). */
+  readonly params: readonly Type[]
+  readonly results: readonly Type[]
+  readonly build?: (hub: Hub) => Code
+}
+
+/** What code returns to whoever called it. */
+export const STATUS = {
+  /** A guest `ret`: rip holds where to. */
+  ret: 0,
+  /** Go on at rip. */
+  jump: 1,
+  /** Back to `run`: EXIT_REASON says why. */
+  unwind: 2,
+} as const
+
+const SIGSEGV = 11
+const SEGV_MAPERR = 1
+const SI_KERNEL = 0x80
+const PAGE_MASK = -0x1000
+export const GENERAL_PROTECTION = 13
+export const PAGE_FAULT = 14
+
+const store = (code: Code, offset: number, value: number) => {
+  code.get(0)
+  code.i32(value)
+  code.memory('i32.store', offset)
+}
+
+/** Translates one page's access: way 0, way 1, then the machine. (task, address i64, access) → host or 0. */
+function translatePage(hub: Hub): Code {
+  const code = new Code(3)
+  const entry = code.local('i32')
+  const answer = code.local('i32')
+  code.get(0)
+  code.memory('i32.load', TRANSLATION)
+  code.get(1)
+  code.i64(INDEX_SHIFT, 0)
+  code.op('i64.shr_u')
+  code.op('i32.wrap_i64')
+  code.i32(INDEX_MASK)
+  code.op('i32.and')
+  code.op('i32.add')
+  code.set(entry)
+  for (const way of [0, WAY_SIZE]) {
+    code.get(entry)
+    code.get(2)
+    code.i32(WRITE)
+    code.op('i32.eq')
+    code.i32(Math.log2(WRITE_TAG - READ_TAG))
+    code.op('i32.shl')
+    code.op('i32.add')
+    code.memory('i64.load', way + READ_TAG)
+    code.get(1)
+    code.i64(PAGE_MASK)
+    code.op('i64.and')
+    code.op('i64.eq')
+    code.if()
+    code.get(entry)
+    code.memory('i32.load', way + ADDEND)
+    code.get(1)
+    code.op('i32.wrap_i64')
+    code.op('i32.add')
+    code.return()
+    code.end()
+  }
+  // Addresses from 2^47 up: canonical ones are the kernel's (a page fault), the others raise #GP (SDM 3.3.7.1).
+  code.get(1)
+  code.i64(47, 0)
+  code.op('i64.shr_u')
+  code.op('i64.eqz')
+  code.op('i32.eqz')
+  code.if()
+  store(code, EXIT_REASON, EXIT.fault)
+  store(code, FAULT_SIGNAL, SIGSEGV)
+  code.get(1)
+  code.i64(47, 0)
+  code.op('i64.shr_s')
+  code.i64(-1)
+  code.op('i64.eq')
+  code.if()
+  store(code, FAULT_CODE, SEGV_MAPERR)
+  store(code, FAULT_TRAP, PAGE_FAULT)
+  store(code, FAULT_ERROR, 5)
+  code.get(0)
+  code.get(1)
+  code.memory('i64.store', FAULT_ADDRESS)
+  code.else()
+  store(code, FAULT_CODE, SI_KERNEL)
+  store(code, FAULT_TRAP, GENERAL_PROTECTION)
+  store(code, FAULT_ERROR, 0)
+  code.get(0)
+  code.i64(0, 0)
+  code.memory('i64.store', FAULT_ADDRESS)
+  code.end()
+  code.i32(0)
+  code.return()
+  code.end()
+  code.get(0)
+  code.get(1)
+  code.op('f64.convert_i64_u')
+  code.get(2)
+  hub.call(code, 'refill')
+  code.tee(answer)
+  code.i32(0)
+  code.op('i32.gt_s')
+  code.if()
+  code.get(answer)
+  code.return()
+  code.end()
+  code.get(0)
+  code.i32(EXIT.poll)
+  code.i32(EXIT.fault)
+  code.get(answer)
+  code.i32(RETRY)
+  code.op('i32.eq')
+  code.select()
+  code.memory('i32.store', EXIT_REASON)
+  code.i32(0)
+  return code
+}
+
+/** (task, address, size | aligned << 8) → host address or 0; a crossing access answers the record's scratch area. */
+const slowAccess =
+  (access: number) =>
+  (hub: Hub): Code => {
+    const code = new Code(3)
+    const size = code.local('i32')
+    const first = code.local('i32')
+    const second = code.local('i32')
+    const length = code.local('i32')
+    code.get(2)
+    code.i32(0xff)
+    code.op('i32.and')
+    code.set(size)
+    code.get(2)
+    code.i32(0x100)
+    code.op('i32.and')
+    code.if()
+    code.get(1)
+    code.op('i32.wrap_i64')
+    code.get(size)
+    code.i32(1)
+    code.op('i32.sub')
+    code.op('i32.and')
+    code.if()
+    code.get(0)
+    code.i32(GENERAL_PROTECTION)
+    hub.call(code, 'raise')
+    code.i32(0)
+    code.return()
+    code.end()
+    code.end()
+    // length: bytes up to the end of the first page
+    code.i32(4096)
+    code.get(1)
+    code.op('i32.wrap_i64')
+    code.i32(4095)
+    code.op('i32.and')
+    code.op('i32.sub')
+    code.tee(length)
+    code.get(size)
+    code.op('i32.ge_u')
+    code.if()
+    code.get(0)
+    code.get(1)
+    code.i32(access)
+    hub.call(code, 'translatePage')
+    code.return()
+    code.end()
+    code.get(0)
+    code.get(1)
+    code.i32(access)
+    hub.call(code, 'translatePage')
+    code.tee(first)
+    code.op('i32.eqz')
+    code.if()
+    code.i32(0)
+    code.return()
+    code.end()
+    code.get(0)
+    code.get(1)
+    code.get(length)
+    code.op('i64.extend_i32_u')
+    code.op('i64.add')
+    code.i32(access)
+    hub.call(code, 'translatePage')
+    code.tee(second)
+    code.op('i32.eqz')
+    code.if()
+    code.i32(0)
+    code.return()
+    code.end()
+    for (const [offset, local] of [
+      [CROSS_FIRST, first],
+      [CROSS_SECOND, second],
+      [CROSS_LENGTH, length],
+    ] as const) {
+      code.get(0)
+      code.get(local)
+      code.memory('i32.store', offset)
+    }
+    store(code, CROSS_LENGTH + 4, 0)
+    code.get(0)
+    code.get(size)
+    code.memory('i32.store', CROSS_LENGTH + 4)
+    // scratch ← both parts
+    code.get(0)
+    code.i32(SCRATCH)
+    code.op('i32.add')
+    code.get(first)
+    code.get(length)
+    code.memoryCopy()
+    code.get(0)
+    code.i32(SCRATCH)
+    code.op('i32.add')
+    code.get(length)
+    code.op('i32.add')
+    code.get(second)
+    code.get(size)
+    code.get(length)
+    code.op('i32.sub')
+    code.memoryCopy()
+    code.get(0)
+    code.i32(SCRATCH)
+    code.op('i32.add')
+    return code
+  }
+
+/** Copies the scratch area to both parts of the crossing access in progress. */
+function commitCrossing(): Code {
+  const code = new Code(1)
+  code.get(0)
+  code.memory('i32.load', CROSS_FIRST)
+  code.get(0)
+  code.i32(SCRATCH)
+  code.op('i32.add')
+  code.get(0)
+  code.memory('i32.load', CROSS_LENGTH)
+  code.memoryCopy()
+  code.get(0)
+  code.memory('i32.load', CROSS_SECOND)
+  code.get(0)
+  code.i32(SCRATCH)
+  code.op('i32.add')
+  code.get(0)
+  code.memory('i32.load', CROSS_LENGTH)
+  code.op('i32.add')
+  code.get(0)
+  code.memory('i32.load', CROSS_LENGTH + 4)
+  code.get(0)
+  code.memory('i32.load', CROSS_LENGTH)
+  code.op('i32.sub')
+  code.memoryCopy()
+  return code
+}
+
+/** An exception vector: `run` turns it into a signal (exceptions.ts). */
+function raise(): Code {
+  const code = new Code(2)
+  store(code, EXIT_REASON, EXIT.fault)
+  store(code, FAULT_SIGNAL, 0)
+  code.get(0)
+  code.get(1)
+  code.memory('i32.store', FAULT_TRAP)
+  return code
+}
+
+/** (task, next, rflags): rcx, r11 and rip are as after `syscall` (SDM vol. 2B) before the machine sees it. */
+const syscall = (hub: Hub): Code =>
+  assemble(
+    `(param $task i32) (param $next i64) (param $rflags i64)
+    (i64.store $task $next +${RIP})
+    (i64.store $task $next +${GPR + 8})
+    (i64.store $task $rflags +${GPR + 11 * 8})
+    (call $hostSyscall $task)`,
+    (name) => hub.index(name),
+  )
+
+/** mfence: a full barrier between this vCPU and the others. */
+function fence(): Code {
+  const code = new Code(1)
+  code.bytes([0xfe, 0x03, 0x00])
+  code.i32(0)
+  return code
+}
+
+/** (task, crc, value, bytes): CRC-32C, polynomial 11EDC6F41 reflected, bit by bit. */
+const crc32 = (hub: Hub): Code =>
+  assemble(
+    `(param $task i32) (param $crc i32) (param $value i64) (param $bytes i32) (local $n i32)
+    (loop $byte
+      (set $crc (i32.xor $crc (i32.and (i32.wrap_i64 $value) (i32 255))))
+      (set $n (i32 8))
+      (loop $bit
+        (set $crc (i32.xor (i32.shr_u $crc (i32 1)) (i32.and (i32 0x82f63b78) (i32.sub (i32 0) (i32.and $crc (i32 1))))))
+        (br_if $bit (tee $n (i32.sub $n (i32 1)))))
+      (set $value (i64.shr_u $value (i64 8)))
+      (br_if $byte (tee $bytes (i32.sub $bytes (i32 1)))))
+    $crc`,
+    (name) => hub.index(name),
+  )
+
+export const HELPERS: readonly Helper[] = [
+  { name: 'readable', params: ['i32', 'i64', 'i32'], results: ['i32'], build: slowAccess(READ) },
+  { name: 'writable', params: ['i32', 'i64', 'i32'], results: ['i32'], build: slowAccess(WRITE) },
+  { name: 'translatePage', params: ['i32', 'i64', 'i32'], results: ['i32'], build: translatePage },
+  { name: 'commitCrossing', params: ['i32'], results: [], build: commitCrossing },
+  { name: 'raise', params: ['i32', 'i32'], results: [], build: raise },
+  ...divisionHelpers,
+  ...stringHelpers,
+  { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
+  { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },
+  { name: 'fence', params: ['i32'], results: ['i32'], build: fence },
+  { name: 'hostSyscall', params: ['i32'], results: ['i32'] },
+  { name: 'fxsave', params: ['i32', 'i64'], results: ['i32'] },
+  { name: 'fxrstor', params: ['i32', 'i64'], results: ['i32'] },
+  { name: 'cpuid', params: ['i32'], results: ['i32'] },
+  { name: 'xgetbv', params: ['i32'], results: ['i32'] },
+  { name: 'rdtsc', params: ['i32'], results: ['i32'] },
+  { name: 'rdtscp', params: ['i32'], results: ['i32'] },
+]
+
+const byName = new Map(HELPERS.map((helper, index) => [helper.name, index]))
+/** A helper's place in the table; -1 when there is none. */
+export const helperIndex = (name: string): number => byName.get(name) ?? -1

@@ -1,0 +1,34 @@
+// The hub module under construction: its types, tables and functions by name. The hub holds the interpreter's handlers, the
+// dispatch functions, the helpers, and the table through which regions are called.
+
+import { assert } from '../lib/assert.js'
+import { type Code, ModuleBuilder } from '../wasm/encoder.js'
+
+/** Handlers that are not instructions, in table order before the forms'. */
+export const SPECIAL = ['block', 'goto', 'region', 'stale', 'undefined'] as const
+export const HANDLER_OF = Object.fromEntries(SPECIAL.map((name, index) => [name, index])) as Record<(typeof SPECIAL)[number], number>
+
+/** The hub module under construction: functions by name. */
+export class HubModule {
+  readonly builder = new ModuleBuilder()
+  readonly #indices = new Map<string, number>()
+  readonly handlerType: number
+  readonly regionType: number
+  handlerTable = 0
+  regionTable = 0
+  constructor() {
+    this.handlerType = this.builder.type(['i32', 'i32'], ['i32'])
+    this.regionType = this.builder.type(['i32'], ['i32'])
+  }
+  name(name: string, index: number): void {
+    this.#indices.set(name, index)
+  }
+  index(name: string): number {
+    const index = this.#indices.get(name)
+    assert(index !== undefined, `the hub has no function ${name}`)
+    return index
+  }
+  call(code: Code, name: string): void {
+    code.call(this.index(name))
+  }
+}

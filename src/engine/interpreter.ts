@@ -1,0 +1,348 @@
+// The first tier: a threaded interpreter in wasm. One handler per variant of an instruction form, made by lowering the form's
+// semantics with operands read from a decoded record (decoded.ts); a handler ends by tail-calling the next record's.
+// `buildInterpreter()` gives the hub module: handlers, dispatch, helpers and the table of regions.
+
+import { assert } from '../lib/assert.js'
+import { Code } from '../wasm/encoder.js'
+import type { Type } from '../wasm/opcodes.js'
+import { CANONICAL } from '../x86/flags.js'
+import type { Form } from '../x86/form.js'
+import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
+import { type Environment, Sem } from '../x86/semantics.js'
+import { FORMS } from '../x86/table.js'
+import * as decoded from './decoded.js'
+import { buildDispatch, DISPATCH } from './dispatch.js'
+import { HELPERS, STATUS } from './helpers.js'
+import { HubModule, SPECIAL } from './hub-module.js'
+import { Lowering, type Target } from './lower.js'
+import { FLAG_AUX, FLAG_RESULT, GPR, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from './record.js'
+
+export type Variant = { readonly form: Form; readonly width: Width; readonly memory: boolean; readonly lock: boolean; readonly repeat: 'none' | 'f3' | 'f2' }
+
+/** The variants of a form that need handlers of their own. */
+function variantsOf(form: Form): Variant[] {
+  const kinds = form.operands.some(({ kind }) => kind === 'O') ? [true] : form.modrm ? [...(form.register ? [false] : []), ...(form.memory ? [true] : [])] : [false]
+  const repeats = form.options.repeat === undefined ? (['none'] as const) : (['none', 'f3', 'f2'] as const)
+  return form.widths.flatMap((width) =>
+    kinds.flatMap((memory) =>
+      (form.options.lock && memory ? [false, true] : [false]).flatMap((lock) =>
+        repeats.map((repeat) => ({ form, width, memory, lock, repeat })),
+      ),
+    ),
+  )
+}
+
+const key = (width: Width, memory: boolean, lock: boolean, repeat: Variant['repeat']): number =>
+  (((Math.log2(width) - 3) * 2 + (memory ? 1 : 0)) * 2 + (lock ? 1 : 0)) * 3 + (repeat === 'none' ? 0 : repeat === 'f3' ? 1 : 2)
+const KEYS = 48
+
+export const VARIANTS: readonly Variant[] = FORMS.flatMap(variantsOf)
+const handlers = new Int32Array(FORMS.length * KEYS).fill(-1)
+VARIANTS.forEach((variant, index) => {
+  handlers[variant.form.id * KEYS + key(variant.width, variant.memory, variant.lock, variant.repeat)] = SPECIAL.length + index
+})
+
+/** Handler index of a decoded instruction. */
+export function handlerFor(form: Form, width: Width, memory: boolean, lock: boolean, repeat: Variant['repeat']): number {
+  const index = handlers[form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)] as number
+  assert(index >= 0, `no handler for ${form.encoding} ${form.mnemonic}`)
+  return index
+}
+
+const RECORD = 0
+const TASK = 1
+
+/** Operands as fields of the decoded record. */
+class FieldEnvironment implements Environment {
+  readonly memory: boolean
+  readonly lock: boolean
+  readonly repeat: Variant['repeat']
+  /** The decoder's writer adds the popped bytes to the displacement. */
+  readonly baseIsStack = false
+
+  constructor(variant: Variant) {
+    this.memory = variant.memory
+    this.lock = variant.lock
+    this.repeat = variant.repeat
+  }
+  register(place: 'reg' | 'rm' | 'opcode', bank: 'gpr' | 'vector'): Ref {
+    return { bank, field: place === 'reg' ? 'reg0' : 'reg1' }
+  }
+  immediate(type: 'i32' | 'i64'): Node {
+    return { kind: 'field', type, name: 'immediate' }
+  }
+  address(): Node {
+    return { kind: 'field', type: 'i64', name: 'address' }
+  }
+  offset(): Node {
+    return { kind: 'field', type: 'i64', name: 'offset' }
+  }
+  next(): Node {
+    return { kind: 'field', type: 'i64', name: 'next' }
+  }
+  target(): Node {
+    return { kind: 'field', type: 'i64', name: 'target' }
+  }
+  flags(): FlagState {
+    return CANONICAL
+  }
+}
+
+const FIELD_OFFSETS = { reg0: decoded.REG0, reg1: decoded.REG1, reg2: decoded.REG2 }
+const LOADS: Record<Width | 128, string> = { 8: 'i32.load8_u', 16: 'i32.load16_u', 32: 'i32.load', 64: 'i64.load', 128: 'v128.load' }
+const STORES: Record<Width | 128, string> = { 8: 'i32.store8', 16: 'i32.store16', 32: 'i64.store32', 64: 'i64.store', 128: 'v128.store' }
+
+class HandlerTarget implements Target {
+  readonly code = new Code(2)
+  readonly task = TASK
+  /** Control has been handed on: no fall-through to the next record. */
+  transferred = false
+  readonly #module: HubModule
+
+  constructor(module: HubModule) {
+    this.#module = module
+  }
+
+  translation(): void {
+    this.code.get(TASK)
+    this.code.memory('i32.load', TRANSLATION)
+  }
+
+  /** Puts the register's address on the stack; returns the offset to add. */
+  #address(ref: Ref): number {
+    this.code.get(TASK)
+    if ('field' in ref) {
+      this.code.get(RECORD)
+      this.code.memory('i32.load', FIELD_OFFSETS[ref.field])
+      this.code.op('i32.add')
+      return 0
+    }
+    return ref.bank === 'vector' ? VECTOR + ref.index * VECTOR_STRIDE : GPR + ref.index * 8 + (ref.high ? 1 : 0)
+  }
+
+  getRegister(ref: Ref, width: Width | 128): void {
+    const offset = this.#address(ref)
+    this.code.memory(LOADS[width], offset)
+  }
+
+  setRegister(ref: Ref, width: Width | 128, value: () => void): void {
+    const offset = this.#address(ref)
+    value()
+    if (width === 32) {
+      // A 32-bit write clears the upper half (SDM 3.4.1.1).
+      this.code.op('i64.extend_i32_u')
+      this.code.memory('i64.store', offset)
+    } else this.code.memory(STORES[width], offset)
+  }
+
+  getFlag(which: 'result' | 'aux'): void {
+    this.code.get(TASK)
+    this.code.memory(which === 'result' ? 'i64.load' : 'i32.load', which === 'result' ? FLAG_RESULT : FLAG_AUX)
+  }
+
+  setFlags(_state: FlagState, result: () => void, aux: () => void): void {
+    this.code.get(TASK)
+    result()
+    this.code.memory('i64.store', FLAG_RESULT)
+    this.code.get(TASK)
+    aux()
+    this.code.memory('i32.store', FLAG_AUX)
+  }
+
+  field(name: FieldName, type: 'i32' | 'i64'): void {
+    const { code } = this
+    if (name !== 'address' && name !== 'offset') {
+      code.get(RECORD)
+      const offset = name === 'immediate' ? decoded.IMMEDIATE : name === 'next' ? decoded.NEXT : decoded.TARGET
+      code.memory(`${type}.load`, offset)
+      return
+    }
+    const register = (field: number, load: string) => {
+      code.get(TASK)
+      code.get(RECORD)
+      code.memory(load, field)
+      code.op('i32.add')
+      code.memory('i64.load', 0)
+    }
+    register(decoded.BASE, 'i32.load')
+    register(decoded.INDEX, 'i32.load')
+    code.get(RECORD)
+    code.memory('i64.load8_u', decoded.SCALE)
+    code.op('i64.shl')
+    code.op('i64.add')
+    code.get(RECORD)
+    code.memory('i64.load', decoded.DISPLACEMENT)
+    code.op('i64.add')
+    code.get(RECORD)
+    code.memory('i32.load8_u', decoded.MASK)
+    code.memory('i64.load', decoded.MASKS)
+    code.op('i64.and')
+    if (name === 'address') {
+      register(decoded.SEGMENT, 'i32.load8_u')
+      code.op('i64.add')
+    }
+  }
+
+  callHelper(helper: string): void {
+    this.#module.call(this.code, helper)
+  }
+
+  leave(): void {
+    this.code.get(RECORD)
+    this.code.get(TASK)
+    this.code.returnCall(this.#module.index('leave'))
+  }
+
+  beforeSync(): void {
+    this.code.get(RECORD)
+    this.code.get(TASK)
+    this.#module.call(this.code, 'setRip')
+  }
+
+  afterSync(): void {
+    this.code.if()
+    this.code.i32(STATUS.unwind)
+    this.code.return()
+    this.code.end()
+  }
+
+  transfer(effect: Extract<Effect, { kind: 'jump' | 'branch' | 'callTo' | 'ret' }>, emit: (node: Node) => void): void {
+    const { code } = this
+    const direct = (node: Node) => node.kind === 'field' && node.name === 'target'
+    if (effect.kind === 'branch') {
+      emit(effect.condition)
+      code.if()
+      this.#goto()
+      code.end()
+      return
+    }
+    if (effect.kind === 'jump' && direct(effect.target)) {
+      this.#goto()
+      this.transferred = true
+      return
+    }
+    code.get(TASK)
+    emit(effect.target)
+    code.memory('i64.store', RIP)
+    this.transferred = true
+    if (effect.kind === 'ret') {
+      code.i32(STATUS.ret)
+    } else if (effect.kind === 'jump') {
+      code.get(TASK)
+      code.returnCall(this.#module.index('indirect'))
+    } else {
+      code.get(TASK)
+      if (direct(effect.target)) {
+        code.get(RECORD)
+        code.i32(decoded.LINK)
+        code.op('i32.add')
+        this.#module.call(code, 'callLinked')
+      } else this.#module.call(code, 'callDynamic')
+      // Back here: go on after the call when the callee returned to it, else hand the status up (longjmp, goroutines).
+      const status = code.local('i32')
+      code.tee(status)
+      code.get(TASK)
+      code.memory('i64.load', RIP)
+      code.get(RECORD)
+      code.memory('i64.load', decoded.NEXT)
+      code.op('i64.ne')
+      code.op('i32.or')
+      code.if()
+      code.get(status)
+      code.return()
+      code.end()
+      this.transferred = false
+    }
+  }
+
+  #goto(): void {
+    this.code.get(RECORD)
+    this.code.get(TASK)
+    this.code.returnCall(this.#module.index('goto'))
+  }
+
+  /** Tail-calls the next record's handler. */
+  next(): void {
+    const { code } = this
+    const following = code.local('i32')
+    code.get(RECORD)
+    code.i32(decoded.DECODED_SIZE)
+    code.op('i32.add')
+    code.tee(following)
+    code.get(TASK)
+    code.get(following)
+    code.memory('i32.load', decoded.HANDLER)
+    code.returnCallIndirect(this.#module.handlerType, this.#module.handlerTable)
+  }
+}
+
+/** JavaScript functions the hub calls, besides the helpers without a body: name and signature. */
+export const IMPORTS: Readonly<Record<string, { params: readonly Type[]; results: readonly Type[] }>> = {
+  refill: { params: ['i32', 'f64', 'i32'], results: ['i32'] },
+  findBlock: { params: ['i32'], results: ['i32'] },
+  hot: { params: ['i32', 'i32'], results: [] },
+}
+
+/** A host helper as JavaScript sees it: i64 arguments come as two i32. */
+const narrow = (params: readonly Type[]): Type[] => params.flatMap((type) => (type === 'i64' ? (['i32', 'i32'] as const) : [type]))
+
+export const MEMORY_PAGES_MAXIMUM = 65536
+
+/** The bytes of the hub module. */
+export function buildInterpreter(): Uint8Array {
+  const module = new HubModule()
+  const { builder } = module
+  builder.importMemory('lego', 'memory', 1, MEMORY_PAGES_MAXIMUM)
+  for (const [name, { params, results }] of Object.entries(IMPORTS)) {
+    module.name(name, builder.importFunction('lego', name, builder.type(params, results)))
+  }
+  const hostHelpers = HELPERS.filter(({ build }) => build === undefined)
+  for (const { name, params, results } of hostHelpers) {
+    module.name(`host:${name}`, builder.importFunction('lego', name, builder.type(narrow(params), results)))
+  }
+  module.handlerTable = builder.table(SPECIAL.length + VARIANTS.length)
+  module.regionTable = builder.table(64)
+  const helperTable = builder.table(HELPERS.length + DISPATCH.length)
+  builder.exportTable('regions', module.regionTable)
+  builder.exportTable('helpers', helperTable)
+
+  // Declare everything, then define, so that bodies can name each other.
+  for (const { name, params, results } of [...HELPERS, ...DISPATCH]) module.name(name, builder.declare(builder.type(params, results)))
+  for (const name of SPECIAL) module.name(`handler:${name}`, builder.declare(module.handlerType))
+  const first = VARIANTS.map(() => builder.declare(module.handlerType))
+
+  for (const helper of HELPERS) builder.define(module.index(helper.name), helper.build?.(module) ?? trampoline(module, helper.name, helper.params))
+  buildDispatch(module)
+  VARIANTS.forEach((variant, index) => {
+    builder.define(first[index] as number, handler(module, variant))
+  })
+
+  builder.elements(module.handlerTable, 0, [...SPECIAL.map((name) => module.index(`handler:${name}`)), ...first])
+  builder.elements(helperTable, 0, [...HELPERS, ...DISPATCH].map(({ name }) => module.index(name)))
+  builder.exportFunction('run', module.index('run'))
+  return builder.build()
+}
+
+function trampoline(module: HubModule, name: string, params: readonly Type[]): Code {
+  const code = new Code(params.length)
+  params.forEach((type, index) => {
+    code.get(index)
+    if (type !== 'i64') return
+    code.op('i32.wrap_i64')
+    code.get(index)
+    code.i64(32, 0)
+    code.op('i64.shr_u')
+    code.op('i32.wrap_i64')
+  })
+  module.call(code, `host:${name}`)
+  return code
+}
+
+function handler(module: HubModule, variant: Variant): Code {
+  const target = new HandlerTarget(module)
+  const sem = new Sem(variant.form, variant.width, new FieldEnvironment(variant))
+  variant.form.semantics(sem)
+  new Lowering(target).instruction(sem.finish())
+  if (!target.transferred) target.next()
+  return target.code
+}
