@@ -1,7 +1,7 @@
 // The layers: which directory may import which. The one table is in README.md, under "Layout"; this test reads it and
 // checks every import of every source file against it. Tests (*.test.ts, *.cases.ts) may import what they like.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
 const root = resolve(__dirname, '..')
@@ -77,7 +77,9 @@ test('the table imports only directories that it names', () => {
 })
 
 test('every import is one that the table allows', () => {
-  const files = ['src', 'syscalls', 'fixtures', 'bench'].flatMap(sourcesUnder)
+  const files = ['src', 'syscalls', 'fixtures', 'bench']
+    .filter((name) => existsSync(join(root, name)))
+    .flatMap(sourcesUnder)
   expect(files.flatMap((path) => violations(path, readFileSync(join(root, path), 'utf8')))).toEqual([])
 })
 
