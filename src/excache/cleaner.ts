@@ -3,7 +3,7 @@
 import * as counter from './counters.js'
 import type { PageFilter } from './filter.js'
 import type { Heirs } from './heirs.js'
-import { ALIAS, DIRTY, HEIR_COUNT, HEIRS, HELD, LIMBO_USED, PEERS, SPACE, STATE } from './layout.js'
+import { ALIAS, DIRTY, HEIR_COUNT, HEIRS, LIMBO_USED, PEERS, SPACE, STATE } from './layout.js'
 import type { LineTable } from './lines.js'
 import type { LineSource } from './source.js'
 
@@ -68,7 +68,7 @@ export class Cleaner {
     for (let slot = table.layout.lines; slot < table.records; slot++) {
       const state = table.get(slot, STATE)
       if (state === 0 || ((safe - table.get(slot, ALIAS)) | 0) < 0) continue
-      if ((state & HELD) === 0) this.clean(slot, true)
+      this.clean(slot, true)
       table.release(slot)
       table.counters[counter.RECLAIMED]! += 1
     }

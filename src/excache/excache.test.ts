@@ -320,6 +320,75 @@ test('a frame is not reused while a running vCPU may hold its address', () => {
   expect(machine.manager.get('1:1')?.[3]).toBe(33)
 })
 
+test('the frame of an unmapped page rests too', () => {
+  const machine = machineWith({ vcpus: 2, size: PAGE_SIZE }, [1, 2])
+  const stale = machine.access(1, 1, PAGE_SIZE, WRITE)
+  machine.vcpus[0]!.invalidate(1, 1, 1, { discard: true })
+  const host = machine.access(0, 1, 2 * PAGE_SIZE, READ)
+  machine.bytes[stale] = 77
+  expect(machine.bytes[host]).toBe(0)
+})
+
+test('both ways of the array serve, and every alias goes when the line does', () => {
+  const machine = machineWith({}, [])
+  for (const page of [5, 9]) machine.map(1, page, { prot: 7, object: 7, page: 2 })
+  machine.map(1, 5 + 4096, { ...anonymous })
+  const addresses = [5, 9, 5 + 4096].map((page) => page * PAGE_SIZE)
+  for (const address of addresses) machine.access(0, 1, address, WRITE)
+  expect(addresses.every((address) => machine.probe(0, address, WRITE) > 0)).toBe(true)
+  machine.markCode(0, 1, 5)
+  expect(addresses.map((address) => machine.probe(0, address, WRITE) > 0)).toEqual([false, false, true])
+  expect(addresses.every((address) => machine.probe(0, address, READ) > 0)).toBe(true)
+  machine.vcpus[0]!.dropObject(7, { discard: true })
+  expect(addresses.map((address) => machine.probe(0, address, READ) > 0)).toEqual([false, false, true])
+})
+
+test('reading a dirty code page does not make it writable', () => {
+  const machine = machineWith({}, [])
+  machine.map(1, 1, { prot: 7, object: 0, page: 0 })
+  poke(machine, 1, 1, 5)
+  machine.markCode(0, 1, 1)
+  machine.vcpus[0]!.refill(0, 1, PAGE_SIZE, READ)
+  expect(machine.probe(0, PAGE_SIZE, READ)).toBeGreaterThan(0)
+  expect(machine.probe(0, PAGE_SIZE, WRITE)).toBe(0)
+})
+
+test('unmapping or protecting a shared page, or the end of its space, takes its translation and not its line', () => {
+  const machine = machineWith({ vcpus: 2 }, [])
+  const cache = machine.vcpus[0]!
+  machine.map(1, 5, { prot: 3, object: 7, page: 2 })
+  const endings = [
+    () => cache.invalidate(1, 0, 100, { discard: true }),
+    () => cache.invalidate(1, 0, 10000, { discard: true }),
+    () => cache.protect(1, 5, 1, 0),
+    () => {
+      cache.dropSpace(1)
+      machine.vcpus[1]!.bind(1, 1)
+    },
+  ]
+  for (const end of endings) {
+    machine.access(1, 1, 5 * PAGE_SIZE, WRITE)
+    expect(machine.probe(1, 5 * PAGE_SIZE, WRITE)).toBeGreaterThan(0)
+    end()
+    expect(machine.probe(1, 5 * PAGE_SIZE, READ)).toBe(0)
+  }
+  expect(cache.counters().misses).toBe(1)
+})
+
+test('children and grandchildren copy clean lines without a message', () => {
+  const machine = machineWith({ size: 64 * PAGE_SIZE }, [1, 2])
+  poke(machine, 1, 1, 11)
+  poke(machine, 1, 2, 12)
+  machine.fork(1, 2)
+  machine.fork(2, 3)
+  machine.vcpus[0]!.flush(1)
+  const before = machine.messages
+  expect([peek(machine, 2, 1), peek(machine, 3, 1)]).toEqual([11, 11])
+  machine.fork(2, 4)
+  expect([peek(machine, 4, 2), peek(machine, 3, 2), peek(machine, 2, 2)]).toEqual([12, 12, 12])
+  expect(machine.messages).toBe(before)
+})
+
 test.each([
   [65536, 0, /ways/],
   [65536, 1.5, /ways/],

@@ -101,9 +101,8 @@ export class Machine implements LineSource {
     return bytes
   }
 
-  /** As generated code: way 0, way 1, then refill. Host address of the byte, RETRY or FAULT. */
-  access(vcpu: number, asid: number, address: number, access: number): number {
-    this.vcpus[vcpu]!.bind(vcpu, asid)
+  /** As generated code: way 0, then way 1. Host address of the byte, or 0. */
+  probe(vcpu: number, address: number, access: number): number {
     const page = Math.floor(address / PAGE_SIZE)
     const tag = BigInt(page) << 12n
     const base = this.options.arraysBase + vcpu * ARRAY_SIZE + (page % ENTRIES) * ENTRY_SIZE
@@ -112,7 +111,13 @@ export class Machine implements LineSource {
         return (this.view.getInt32(entry + ADDEND, true) + (address | 0)) >>> 0
       }
     }
-    return this.vcpus[vcpu]!.refill(vcpu, asid, address, access)
+    return 0
+  }
+
+  /** Host address of the byte, RETRY or FAULT. */
+  access(vcpu: number, asid: number, address: number, access: number): number {
+    this.vcpus[vcpu]!.bind(vcpu, asid)
+    return this.probe(vcpu, address, access) || this.vcpus[vcpu]!.refill(vcpu, asid, address, access)
   }
 
   safepoint(vcpu: number): void {
@@ -239,8 +244,12 @@ export class Machine implements LineSource {
   }
 
   markCode(vcpu: number, asid: number, page: number): void {
-    this.stopAll()
-    while (this.vcpus[vcpu]!.markCode(asid, page * PAGE_SIZE) === RETRY) this.stopAll()
+    let status = RETRY
+    while (status === RETRY) {
+      this.stopAll()
+      status = this.vcpus[vcpu]!.markCode(asid, page * PAGE_SIZE)
+    }
+    if (status !== 0) throw new Error(`page ${page} of space ${asid} cannot hold code`)
     this.codePages.add(this.#keyOf(asid, page))
   }
 
