@@ -16,7 +16,12 @@ export interface MemoryOptions {
   readonly source: PageSource
   /** Physical memory; allocated on demand. */
   readonly limitBytes?: number
+  /** Physical memory shared with other managers, instead. */
+  readonly frames?: Frames
 }
+
+/** Without a limit given: more than any host has. */
+export const LIMIT_DEFAULT = 64 * 2 ** 30
 
 type Request<K extends keyof MemoryMethods> = Parameters<MemoryMethods[K]>[0]
 
@@ -32,7 +37,7 @@ export class MemoryManager implements MemoryMethods {
 
   constructor(options: MemoryOptions) {
     this.#source = options.source
-    this.#frames = new Frames(options.limitBytes ?? 64 * 2 ** 30)
+    this.#frames = options.frames ?? new Frames(options.limitBytes ?? LIMIT_DEFAULT)
     this.#objects = new Objects(this.#frames, options.source)
   }
 
@@ -51,6 +56,12 @@ export class MemoryManager implements MemoryMethods {
     space.table.destroy()
     space.list.destroy()
     return 0
+  }
+
+  /** Gives everything back: its processor is gone. */
+  destroy(): void {
+    for (const asid of [...this.#spaces.keys()]) this.destroySpace({ asid })
+    this.#objects.destroy()
   }
 
   fork({ parent, child }: Request<'fork'>): number {

@@ -96,6 +96,23 @@ describe('in another process, over a Unix socket', () => {
     close()
   })
 
+  test('connections of a session share its spaces; what it leaves behind is freed with the last one', () => {
+    const connect = (session: string) => connectClient(memoryProtocol, { host, peer, session })
+    const [first, second, other] = [connect('one'), connect('one'), connect('two')]
+    expect(first.methods.createSpace({ asid: 1, mmapTop: 0x100000 })).toBe(0)
+    expect(second.methods.createSpace({ asid: 1, mmapTop: 0x100000 })).toBe(-E.EXIST)
+    expect(other.methods.createSpace({ asid: 1, mmapTop: 0x100000 })).toBe(0)
+    const object = second.methods.createObject({ size: PAGE })
+    second.methods.writeBackObject({ object, page: 0, bytes: new Uint8Array(PAGE) })
+    first.close()
+    expect(second.methods.statistics()).toMatchObject({ spaces: 1, framesUsed: 1 })
+    second.close()
+    // The server sees the close in its own time: at the latest when it next sleeps.
+    while (other.methods.statistics().framesUsed > 0);
+    expect(other.methods.statistics()).toMatchObject({ spaces: 1, framesUsed: 0 })
+    other.close()
+  })
+
   test('garbage closes its connection with one line, and the others go on', async () => {
     const { methods, close } = connectClient(memoryProtocol, { host, peer })
     for (const garbage of [Buffer.alloc(64, 0xff), Buffer.from([12, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0])]) {

@@ -72,6 +72,13 @@ export class Objects implements VmaObserver {
     if (object.file !== null) this.#idOfFile.delete(object.file.key)
   }
 
+  /** Drops the objects that only their creators hold. */
+  destroy(): void {
+    for (const object of this.#byId.values()) object.table.destroy()
+    this.#byId.clear()
+    this.#idOfFile.clear()
+  }
+
   added(vma: Vma): void {
     if (vma.object !== 0) this.#byId.get(vma.object)!.references++
     if (vma.file === '') return

@@ -6,7 +6,8 @@ import type { Host } from '../host/host.js'
 import { memoryProtocol } from '../wire/memory-protocol.js'
 import { SocketServer } from '../wire/socket-server.js'
 import { dispatcher } from '../wire/transports.js'
-import { MemoryManager, type MemoryOptions } from './memory-manager.js'
+import { Frames } from './frames.js'
+import { LIMIT_DEFAULT, MemoryManager, type MemoryOptions } from './memory-manager.js'
 
 export interface ServeOptions extends MemoryOptions {
   readonly host: Host
@@ -21,13 +22,13 @@ export interface ServeOptions extends MemoryOptions {
 export function serveMemory(options: ServeOptions): never {
   const { host } = options
   const log = options.log ?? ((line) => void host.write(2, new TextEncoder().encode(`lego memory: ${line}\n`)))
-  const manager = new MemoryManager(options)
-  const server = new SocketServer({
-    host,
-    listen: options.listen,
-    dispatcher: dispatcher(memoryProtocol, manager),
-    log,
-  })
+  // A manager for each processor, all on the same physical memory: their asids and objects cannot meet.
+  const frames = new Frames(options.limitBytes ?? LIMIT_DEFAULT)
+  const open = () => {
+    const manager = new MemoryManager({ source: options.source, frames })
+    return { dispatcher: dispatcher(memoryProtocol, manager), close: () => manager.destroy() }
+  }
+  const server = new SocketServer({ host, listen: options.listen, open, log })
   options.onReady?.()
   return server.run()
 }

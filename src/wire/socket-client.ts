@@ -7,6 +7,7 @@ import { MSG } from '../abi/socket.js'
 import { RECEIVED_AT } from './fields.js'
 import { FrameError, FrameReader, FrameWriter, HEADER_SIZE, MAX_FRAME, STATUS_OK } from './frame.js'
 import type { AnyMessage, Methods, Protocol } from './messages.js'
+import { sessionProtocol } from './session.js'
 import { clientOf, type Exchange } from './transports.js'
 import { connectTo, type SocketHost, TransportError, unixAddress } from './unix-socket.js'
 
@@ -14,6 +15,8 @@ export interface ClientOptions {
   readonly host: SocketHost
   /** `unix:PATH` */
   readonly peer: string
+  /** Connections of one processor share what they made at the peer; it is dropped when the last one closes. Default: one per OS process. */
+  readonly session?: string
   /** Overrides the deadlines of the declarations; for tests. */
   readonly deadlineMsec?: number
   /** Milliseconds on any steady clock. */
@@ -34,13 +37,15 @@ const SPINS_MAX = 256
 const NO_ADDRESS = new Uint8Array(0)
 
 /** The connection broke before a reply: the one failure that a retry can cure. */
-class ConnectionLost extends Error {}
+class ConnectionLost extends TransportError {}
 
 class SocketExchange implements Exchange {
   readonly request = new FrameWriter()
   #host: SocketHost
   #peer: string
   #address: Uint8Array
+  #session: string
+  #attach = new FrameWriter()
   #deadlineMsec: number | undefined
   #now: () => number
   #fd = -1
@@ -59,9 +64,10 @@ class SocketExchange implements Exchange {
     this.#host = options.host
     this.#peer = options.peer
     this.#address = address
+    this.#session = options.session ?? `${process.pid}`
     this.#deadlineMsec = options.deadlineMsec
     this.#now = options.now ?? (() => performance.now())
-    this.#connect()
+    this.#ensureConnected(this.#now() + (this.#deadlineMsec ?? sessionProtocol.attach.deadlineMsec))
   }
 
   close(): void {
@@ -69,34 +75,47 @@ class SocketExchange implements Exchange {
     this.#fd = -1
   }
 
-  #connect(): void {
+  #ensureConnected(deadline: number): void {
+    if (this.#fd >= 0) return
     const fd = connectTo(this.#host, this.#address)
     if (fd < 0) throw new TransportError(this.#peer, `cannot connect (${errnoName(fd)})`)
     this.#fd = fd
+    this.#guarded('attach', () => {
+      this.#attach.start()
+      sessionProtocol.attach.request.session.write(this.#attach, this.#session)
+      this.#send(this.#attach, sessionProtocol.attach, 'attach', deadline)
+      const result = this.#receive(sessionProtocol.attach, 'attach', null, deadline) as number
+      if (result < 0) throw new TransportError(this.#peer, `attach: refused (${errnoName(result)})`)
+    })
   }
 
   exchange(row: AnyMessage, name: string, into: Uint8Array | null): unknown {
     const deadline = this.#now() + (this.#deadlineMsec ?? row.deadlineMsec)
-    for (let attempt = 0; ; attempt++) {
+    for (let retries = row.retry === 'idempotent' ? 1 : 0; ; retries--) {
       try {
-        if (this.#fd < 0) this.#connect()
-        this.#send(row, name, deadline)
-        return this.#receive(row, name, into, deadline)
+        this.#ensureConnected(deadline)
+        return this.#guarded(name, () => {
+          this.#send(this.request, row, name, deadline)
+          return this.#receive(row, name, into, deadline)
+        })
       } catch (error) {
-        // Whatever went wrong, the stream may hold half a frame: it is never used again.
-        this.close()
-        if (error instanceof ConnectionLost) {
-          if (row.retry === 'idempotent' && attempt === 0) continue
-          throw new TransportError(this.#peer, `${name}: ${error.message}`)
-        }
-        if (error instanceof FrameError) throw new TransportError(this.#peer, `${name}: bad reply: ${error.message}`)
-        throw error
+        if (retries === 0 || !(error instanceof ConnectionLost)) throw error
       }
     }
   }
 
-  #send(row: AnyMessage, name: string, deadline: number): void {
-    const { request } = this
+  /** Whatever goes wrong, the stream may hold half a frame: it is never used again. */
+  #guarded<T>(name: string, call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      this.close()
+      if (error instanceof FrameError) throw new TransportError(this.#peer, `${name}: bad reply: ${error.message}`)
+      throw error
+    }
+  }
+
+  #send(request: FrameWriter, row: AnyMessage, name: string, deadline: number): void {
     this.#requestId = (this.#requestId + 1) >>> 0
     request.finish(row.opcode, STATUS_OK, this.#requestId)
     let sent = 0
@@ -105,7 +124,8 @@ class SocketExchange implements Exchange {
       const result = this.#host.sendto(this.#fd, part, MSG.NOSIGNAL | MSG.DONTWAIT, null)
       if (result >= 0) sent += result
       else if (result === -E.AGAIN) this.#wait(POLL.OUT, name, deadline)
-      else if (result !== -E.INTR) throw new ConnectionLost(`connection lost (${errnoName(result)})`)
+      else if (result !== -E.INTR)
+        throw new ConnectionLost(this.#peer, `${name}: connection lost (${errnoName(result)})`)
     }
   }
 
@@ -148,14 +168,14 @@ class SocketExchange implements Exchange {
       if (result > 0) {
         have += result
       } else if (result === 0) {
-        throw new ConnectionLost('connection closed by the peer')
+        throw new ConnectionLost(this.#peer, `${name}: connection closed by the peer`)
       } else if (result === -E.AGAIN) {
         if (++tries < this.#spins) continue
         this.#spins = Math.max(SPINS_MIN, this.#spins >>> 1)
         this.#wait(POLL.IN, name, deadline)
         tries = 0
       } else if (result !== -E.INTR) {
-        throw new ConnectionLost(`connection lost (${errnoName(result)})`)
+        throw new ConnectionLost(this.#peer, `${name}: connection lost (${errnoName(result)})`)
       }
     }
     if (tries > 0) this.#spins = Math.min(SPINS_MAX, this.#spins * 2)

@@ -1,24 +1,36 @@
-// Serves a manager on a Unix stream socket from the calling thread: `new SocketServer({ host, listen: 'unix:PATH', dispatcher, log }).run()`.
+// Serves a manager on a Unix stream socket from the calling thread: `new SocketServer({ host, listen: 'unix:PATH', open, log }).run()`.
 // Spins a little after each request, because the next one usually follows, then sleeps in ppoll. A connection that sends garbage gets an error frame, is
 // closed, and costs one line of log.
-import { E, errnoName } from '../abi/errno.js'
+import { E, err, errnoName } from '../abi/errno.js'
 import { AT } from '../abi/fcntl.js'
 import { POLL } from '../abi/poll.js'
 import { AF, MSG, SOCK } from '../abi/socket.js'
-import { HEADER_SIZE, MAX_FRAME } from './frame.js'
-import type { Dispatcher } from './transports.js'
+import { type FrameWriter, HEADER_SIZE, MAX_FRAME } from './frame.js'
+import { SESSION_NAME_MAX, SESSIONS_MAX, sessionProtocol } from './session.js'
+import { type Dispatcher, dispatcher } from './transports.js'
 import { connectTo, type SocketHost, TransportError, unixAddress } from './unix-socket.js'
 
 export interface ServerOptions {
   readonly host: SocketHost
   /** `unix:PATH` */
   readonly listen: string
-  readonly dispatcher: Dispatcher
+  /** A new session's manager, and what to do when its last connection has closed. */
+  readonly open: () => { readonly dispatcher: Dispatcher; readonly close: () => void }
   /** One line a call, without the newline. */
   readonly log: (line: string) => void
 }
 
+interface Session {
+  readonly name: string
+  readonly dispatcher: Dispatcher
+  readonly close: () => void
+  connections: number
+}
+
 interface Connection {
+  session: Session | null
+  /** Answers the first message. */
+  readonly greeter: Dispatcher
   readonly fd: number
   readonly name: string
   buffer: Uint8Array
@@ -37,7 +49,8 @@ const NO_ADDRESS = new Uint8Array(0)
 export class SocketServer {
   #host: SocketHost
   #name: string
-  #dispatcher: Dispatcher
+  #openSession: ServerOptions['open']
+  #sessions = new Map<string, Session>()
   #log: (line: string) => void
   #listener: number
   #connections: Connection[] = []
@@ -49,7 +62,7 @@ export class SocketServer {
   constructor(options: ServerOptions) {
     this.#host = options.host
     this.#name = options.listen
-    this.#dispatcher = options.dispatcher
+    this.#openSession = options.open
     this.#log = options.log
     this.#listener = this.#open()
   }
@@ -96,8 +109,8 @@ export class SocketServer {
       if (state === 'idle') continue
       busy = true
       if (state === 'closed') {
-        this.#host.close(connection.fd)
         this.#connections.splice(index, 1)
+        this.#close(connection)
       }
     }
     if (this.#rounds++ % 32 === 0 || this.#connections.length === 0) busy = this.#accept() || busy
@@ -123,8 +136,37 @@ export class SocketServer {
     const fd = this.#host.accept4(this.#listener, NO_ADDRESS, this.#addressLength, SOCK.CLOEXEC)
     if (fd < 0) return false
     const name = `${this.#name} client ${++this.#accepted}`
-    this.#connections.push({ fd, name, buffer: new Uint8Array(FIRST_BUFFER), have: 0 })
+    const connection: Connection = {
+      fd,
+      name,
+      session: null,
+      greeter: dispatcher(sessionProtocol, { attach: ({ session }) => this.#attach(connection, session) }),
+      buffer: new Uint8Array(FIRST_BUFFER),
+      have: 0,
+    }
+    this.#connections.push(connection)
     return true
+  }
+
+  #attach(connection: Connection, name: string): number {
+    if (name.length > SESSION_NAME_MAX) return err(E.NAMETOOLONG)
+    let session = this.#sessions.get(name)
+    if (session === undefined) {
+      if (this.#sessions.size >= SESSIONS_MAX) return err(E.USERS)
+      session = { name, ...this.#openSession(), connections: 0 }
+      this.#sessions.set(name, session)
+    }
+    session.connections++
+    connection.session = session
+    return 0
+  }
+
+  #close(connection: Connection): void {
+    this.#host.close(connection.fd)
+    const { session } = connection
+    if (session === null || --session.connections > 0) return
+    this.#sessions.delete(session.name)
+    session.close()
   }
 
   #read(connection: Connection): 'idle' | 'busy' | 'closed' {
@@ -159,9 +201,10 @@ export class SocketServer {
         break
       }
       const frame = at === 0 ? buffer : buffer.subarray(at)
-      const failure = this.#dispatcher.dispatch(frame, length)
+      const answerer = connection.session?.dispatcher ?? connection.greeter
+      const failure = answerer.dispatch(frame, length)
       if (failure !== null) this.#log(`${connection.name}: ${failure.error}`)
-      if (!this.#send(connection) || failure?.close === true) return false
+      if (!this.#send(connection, answerer.reply) || failure?.close === true) return false
       at += length
     }
     if (at > 0) connection.buffer.copyWithin(0, at, connection.have)
@@ -169,8 +212,7 @@ export class SocketServer {
     return true
   }
 
-  #send(connection: Connection): boolean {
-    const { reply } = this.#dispatcher
+  #send(connection: Connection, reply: FrameWriter): boolean {
     let sent = 0
     while (sent < reply.at) {
       const part = reply.bytes.subarray(sent, reply.at)
