@@ -3,7 +3,17 @@
 
 import * as iced from 'iced-x86'
 import { Prng, testSeed } from '../lib/prng.js'
-import { type Decoded, decode, newDecoded, OK, RIP_BASE, SEGMENT_FS, SEGMENT_GS, SEGMENT_NONE, TOO_LONG } from './decoder.js'
+import {
+  type Decoded,
+  decode,
+  newDecoded,
+  OK,
+  RIP_BASE,
+  SEGMENT_FS,
+  SEGMENT_GS,
+  SEGMENT_NONE,
+  TOO_LONG,
+} from './decoder.js'
 import { encode, type Instruction } from './encode.js'
 import type { Form } from './form.js'
 import { generate } from './native/generate.js'
@@ -37,13 +47,38 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
   jrcxz: ['jrcxz', 'jecxz'],
   prefetchw: ['prefetch', 'prefetchw', 'prefetchwt1', 'prefetchreserved_0f0d'],
   // Hints: iced-x86 names what later CPUs gave the reserved encodings of nop.
-  prefetch: ['prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'prefetchit0', 'prefetchit1', 'reservednop', 'nop'],
-  nop: ['nop', 'reservednop', 'endbr64', 'endbr32', 'bndldx', 'bndmov', 'bndcl', 'bndcu', 'bndmk', 'bndstx', 'bndcn', 'cldemote', 'rdsspd', 'rdsspq'],
+  prefetch: [
+    'prefetchnta',
+    'prefetcht0',
+    'prefetcht1',
+    'prefetcht2',
+    'prefetchit0',
+    'prefetchit1',
+    'reservednop',
+    'nop',
+  ],
+  nop: [
+    'nop',
+    'reservednop',
+    'endbr64',
+    'endbr32',
+    'bndldx',
+    'bndmov',
+    'bndcl',
+    'bndcu',
+    'bndmk',
+    'bndstx',
+    'bndcn',
+    'cldemote',
+    'rdsspd',
+    'rdsspq',
+  ],
 }
 const namesOf = (mnemonic: string): readonly string[] => SAME[mnemonic] ?? [mnemonic]
 
 /** Encodings of covered mnemonics that Lego deliberately has not, by iced-x86's name: far transfers, segment registers. */
-const UNCOVERED = /^(Jmp|Call)_m16(16|32|64)$|^(Push|Pop)[qwd]?_(FS|GS)$|^Mov_Sreg_|^Mov_([cd]r_r64|r64_[cd]r)$|^Reservednop_/
+const UNCOVERED =
+  /^(Jmp|Call)_m16(16|32|64)$|^(Push|Pop)[qwd]?_(FS|GS)$|^Mov_Sreg_|^Mov_([cd]r_r64|r64_[cd]r)$|^Reservednop_/
 /** Where iced-x86 knows better which control and debug registers exist: #UD rather than #GP. */
 const PRIVILEGED_MOVES = /^0F 2[0-3]/
 /** Rows that take a repeat prefix which is #UD on a CPU. */
@@ -97,18 +132,35 @@ function icedMemory(instruction: iced.Instruction, address32: boolean) {
 /** A register operand's number: 0–15, 16–19 for ah ch dh bh. */
 function registerNumber(register: iced.Register): number {
   const ranges: readonly (readonly [iced.Register, number, number])[] = [
-    [Register.RAX, 16, 0], [Register.EAX, 16, 0], [Register.AX, 16, 0], [Register.XMM0, 16, 0],
-    [Register.AL, 4, 0], [Register.AH, 4, 16], [Register.SPL, 12, 4],
+    [Register.RAX, 16, 0],
+    [Register.EAX, 16, 0],
+    [Register.AX, 16, 0],
+    [Register.XMM0, 16, 0],
+    [Register.AL, 4, 0],
+    [Register.AH, 4, 16],
+    [Register.SPL, 12, 4],
   ]
-  for (const [first, count, number] of ranges) if (register >= first && register < first + count) return number + register - first
+  for (const [first, count, number] of ranges)
+    if (register >= first && register < first + count) return number + register - first
   return -1
 }
 
 /** The register each operand of the row names, by our decoder; undefined for operands that are no register. */
 function oursRegisters({ form, reg, rm, opcodeRegister, rex, memory }: Decoded): (number | undefined)[] {
   return form.operands.map(({ kind, size }) => {
-    const number = kind === 'G' || kind === 'V' ? reg : kind === 'Z' ? opcodeRegister : 'ERWU'.includes(kind) && !memory ? rm : undefined
-    return number === undefined ? undefined : size === 'b' && 'GERZ'.includes(kind) && !rex && number >= 4 ? number + 12 : number
+    const number =
+      kind === 'G' || kind === 'V'
+        ? reg
+        : kind === 'Z'
+          ? opcodeRegister
+          : 'ERWU'.includes(kind) && !memory
+            ? rm
+            : undefined
+    return number === undefined
+      ? undefined
+      : size === 'b' && 'GERZ'.includes(kind) && !rex && number >= 4
+        ? number + 12
+        : number
   })
 }
 
@@ -127,7 +179,8 @@ function difference(bytes: Uint8Array, decoded: Decoded, theirs: iced.Instructio
       if (key === 'displacement' && b[key] >= 1n << 53n) continue
       if (a[key] !== b[key]) return `${told}: memory ${key} ${b[key]}, here ${a[key]}`
     }
-  } else if (form.mnemonic !== 'xlat' && decoded.memory !== (memoryAt !== undefined)) return `${told}: a memory operand for one of them`
+  } else if (form.mnemonic !== 'xlat' && decoded.memory !== (memoryAt !== undefined))
+    return `${told}: a memory operand for one of them`
   const registers = oursRegisters(decoded)
   if (registers.length === theirs.opCount) {
     for (const [n, number] of registers.entries()) {
@@ -161,8 +214,10 @@ test.each(named)(`iced-x86 agrees on %s (seed ${seed})`, (_name, form: Form) => 
       const bytes = encode(instruction, CODE_BASE)
       const status = decode(bytes, 0, bytes.length, CODE_BASE, out)
       if (status !== OK) differences.push(`${hex(bytes)} (${form.mnemonic}): status ${status}`)
-      else if (out.form !== form) differences.push(`${hex(bytes)}: decoded as ${out.form.encoding} ${out.form.mnemonic}`)
-      else if (form.widths.length > 1 && out.width !== width) differences.push(`${hex(bytes)}: ${out.width} bits, not ${width}`)
+      else if (out.form !== form)
+        differences.push(`${hex(bytes)}: decoded as ${out.form.encoding} ${out.form.mnemonic}`)
+      else if (form.widths.length > 1 && out.width !== width)
+        differences.push(`${hex(bytes)}: ${out.width} bits, not ${width}`)
       else {
         const theirs = icedDecode(bytes, CODE_BASE)
         const told = difference(bytes, out, theirs)
@@ -196,15 +251,21 @@ test(`iced-x86 agrees on random bytes (seed ${seed})`, () => {
     const theirs = icedDecode(bytes, CODE_BASE)
     const valid = theirs.mnemonic !== Mnemonic.INVALID
     const status = decode(bytes, 0, bytes.length, CODE_BASE, out)
-    if (status === OK && !valid && (PRIVILEGED_MOVES.test(out.form.encoding) || TOLERANT.test(out.form.encoding))) continue
-    if (status === OK && !valid) note(`invalid ${out.form.encoding}`, `${hex(bytes)} is invalid, here ${out.form.encoding} ${out.form.mnemonic}`)
+    if (status === OK && !valid && (PRIVILEGED_MOVES.test(out.form.encoding) || TOLERANT.test(out.form.encoding)))
+      continue
+    if (status === OK && !valid)
+      note(`invalid ${out.form.encoding}`, `${hex(bytes)} is invalid, here ${out.form.encoding} ${out.form.mnemonic}`)
     else if (status === OK) {
       const told = difference(bytes, out, theirs)
       if (told !== undefined) note(out.form.encoding, told)
     } else if (valid) {
       const name = nameOf(theirs)
       if (status === TOO_LONG) note('long', `${hex(bytes)}: too long here, ${name} in iced-x86`)
-      else if (covered.has(name) && !UNCOVERED.test(codeOf(theirs))) note(`missing ${name}`, `${hex(bytes.subarray(0, theirs.length))}: ${name} (${codeOf(theirs)}) is not decoded here`)
+      else if (covered.has(name) && !UNCOVERED.test(codeOf(theirs)))
+        note(
+          `missing ${name}`,
+          `${hex(bytes.subarray(0, theirs.length))}: ${name} (${codeOf(theirs)}) is not decoded here`,
+        )
     }
     theirs.free()
   }

@@ -50,7 +50,8 @@ export const hasVariableSize = (form: Form): boolean =>
   form.options.default64 === true || form.operands.some(({ size }) => 'vyz'.includes(size))
 
 /** Operands that are bytes of the instruction, in order. */
-export const immediateOperands = (form: Form): readonly Operand[] => form.operands.filter(({ kind }) => 'IJO'.includes(kind))
+export const immediateOperands = (form: Form): readonly Operand[] =>
+  form.operands.filter(({ kind }) => 'IJO'.includes(kind))
 
 /** Bytes of an immediate, branch offset or absolute address. */
 export function immediateBytes({ kind, size }: Operand, width: Width): number {

@@ -3,10 +3,20 @@
 //   const { instruction, registers } = generate(form, width, prng)      const one = caseOf(form, width, prng)
 
 import type { Prng } from '../../lib/prng.js'
-import { encodable, encode, HIGH_BYTES, type Instruction, immediateBytes, immediateOperands, type MemoryOperand, NONE, RIP } from '../encode.js'
+import {
+  encodable,
+  encode,
+  HIGH_BYTES,
+  type Instruction,
+  immediateBytes,
+  immediateOperands,
+  type MemoryOperand,
+  NONE,
+  RIP,
+} from '../encode.js'
 import type { Form } from '../form.js'
 import type { Width } from '../ir.js'
-import { CODE_BASE, type Case, DATA_BASE, DATA_SIZE, FILLED_SIZE, FLAG_MASK, flagMask, type Word } from './machine.js'
+import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, FILLED_SIZE, FLAG_MASK, flagMask, type Word } from './machine.js'
 import { integer, small, vectorBytes } from './values.js'
 
 const MASK64 = 0xffff_ffff_ffff_ffffn
@@ -14,7 +24,16 @@ const RSP = 4
 const MXCSR_DEFAULT = 0x1f80
 
 /** An instruction with the registers it needs: the others may hold anything. */
-export type Draft = { readonly instruction: Instruction; readonly registers: ReadonlyMap<number, bigint>; readonly target: number }
+export type Draft = {
+  readonly instruction: Instruction
+  readonly registers: ReadonlyMap<number, bigint>
+  readonly target: number
+}
+
+/** Rows that cases of one instruction can show: not those that leave the machine or tell something about the host. */
+export const testable = (form: Form): boolean =>
+  form.options.untestable !== true ||
+  (form.options.ends === true && /^(j|loop|call|ret$|int3|ud|hlt|cli|sti|in$|out$)/.test(form.mnemonic))
 
 /** Where a memory operand may lead: mostly well inside the data area, aligned or not. */
 export function chooseTarget(prng: Prng): number {
@@ -37,20 +56,28 @@ type Placed = { readonly operand: MemoryOperand; readonly registers: ReadonlyMap
 function placeMemory(target: number, prng: Prng): Placed {
   const kind = prng.below(10)
   const registers = new Map<number, bigint>()
-  if (kind === 0) return { operand: { base: RIP, index: NONE, scale: 0, displacement: target, displacementSize: 4 }, registers }
-  if (kind === 1) return { operand: { base: NONE, index: NONE, scale: 0, displacement: target, displacementSize: 4 }, registers }
+  if (kind === 0)
+    return { operand: { base: RIP, index: NONE, scale: 0, displacement: target, displacementSize: 4 }, registers }
+  if (kind === 1)
+    return { operand: { base: NONE, index: NONE, scale: 0, displacement: target, displacementSize: 4 }, registers }
   const scale = prng.below(4)
   const index = kind < 6 ? NONE : prng.pick([0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
   if (kind === 6) {
     const count = prng.below(1 << 24)
     registers.set(index, BigInt(count))
-    return { operand: { base: NONE, index, scale, displacement: target - count * 2 ** scale, displacementSize: 4 }, registers }
+    return {
+      operand: { base: NONE, index, scale, displacement: target - count * 2 ** scale, displacementSize: 4 },
+      registers,
+    }
   }
   const base = prng.below(16)
   if (base === index) {
     const value = Math.floor((target - prng.below(4096)) / (1 + 2 ** scale))
     registers.set(base, BigInt(value))
-    return { operand: { base, index, scale, displacement: target - value * (1 + 2 ** scale), displacementSize: 4 }, registers }
+    return {
+      operand: { base, index, scale, displacement: target - value * (1 + 2 ** scale), displacementSize: 4 },
+      registers,
+    }
   }
   const displacementSize = prng.pick([0, 1, 4] as const)
   const small = displacementSize === 1 ? prng.below(256) - 128 : prng.next() | 0
@@ -103,7 +130,8 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
   const reg = form.digit >= 0 ? 0 : form.modrm || form.plusRegister ? allowed(byte('GZ')) : 0
   let rm: number | MemoryOperand = 0
   let registers: ReadonlyMap<number, bigint> = new Map()
-  const useMemory = form.memory && (!form.register || (choice.rm === undefined ? prng.chance(0.5) : choice.rm === 'memory'))
+  const useMemory =
+    form.memory && (!form.register || (choice.rm === undefined ? prng.chance(0.5) : choice.rm === 'memory'))
   if (form.modrm && useMemory) {
     const placed = (choice.place ?? placeMemory)(target, prng)
     rm = placed.operand
@@ -116,7 +144,12 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
     return operand.kind === 'O' ? BigInt(target) : BigInt.asUintN(Number(bits), integer(prng))
   })
   const lock = form.options.lock === true && typeof rm === 'object' && prng.chance(0.3)
-  const repeat = form.options.repeat === undefined || prng.chance(0.3) ? 'none' : form.options.repeat === 'repz' && prng.chance(0.5) ? 'f2' : 'f3'
+  const repeat =
+    form.options.repeat === undefined || prng.chance(0.3)
+      ? 'none'
+      : form.options.repeat === 'repz' && prng.chance(0.5)
+        ? 'f2'
+        : 'f3'
   const rex = prng.chance(0.1)
   return { instruction: { form, width, reg, rm, immediates, lock, repeat, rex }, registers, target }
 }
@@ -171,6 +204,33 @@ const frame: Shape = (state, _draft, prng) => {
   state.registers[5] = BigInt(chooseTarget(prng))
 }
 
+const setMemory = (state: State, value: bigint) => new DataView(state.memory.buffer).setBigUint64(0, value, true)
+
+/** What a branch that is taken skips: one instruction that shows whether it ran. */
+const SKIPPED = [0x48, 0xf7, 0xd3] // not rbx
+const landing = (instruction: Instruction) => BigInt(CODE_BASE + encode(instruction, CODE_BASE).length + SKIPPED.length)
+
+/** Indirect transfers go past the skipped instruction, through whatever holds the target. */
+const transfer: Shape = (state, { instruction }) => {
+  const { rm } = instruction
+  if (typeof rm === 'object') setMemory(state, landing(instruction))
+  else if (instruction.form.modrm) state.registers[rm] = landing(instruction)
+}
+
+/** The word on top of the stack is the draft's target, so that pops find what memory was given. */
+const onStack: Shape = (state, { target, instruction }, prng) => {
+  if (!state.fixed.has(RSP) && prng.chance(0.7)) state.registers[RSP] = BigInt(target)
+  if (instruction.form.mnemonic === 'ret') setMemory(state, landing(instruction))
+  // No trap, alignment check or nested task: they would hit the harness.
+  if (instruction.form.mnemonic !== 'popf') return
+  setMemory(state, BigInt(prng.next() & FLAG_MASK) | 2n)
+  state.registers[RSP] = BigInt(patchable(target) ? target : DATA_BASE - 64)
+}
+/** Loops end soon, or not at all. */
+const counter: Shape = (state, _draft, prng) => {
+  state.registers[1] = prng.chance(0.7) ? small(prng, 3) : integer(prng)
+}
+
 /** By mnemonic; the longest prefix that fits. */
 const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^(movs[bwdq]?|cmps[bwdq]?)$/, pointers(6, 7)],
@@ -182,10 +242,14 @@ const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^cmpxchg/, expected],
   [/^xlat/, translate],
   [/^(leave|enter)/, frame],
+  [/^(jmp|call)$/, transfer],
+  [/^(ret|popf?)$/, onStack],
+  [/^(loop|jrcxz)/, counter],
 ]
 
-/** Word-sized immediates that would be undefined behaviour of the CPU rather than of ours. */
+/** Operands that would be undefined behaviour of the CPU rather than of ours, and branches to the landing. */
 function tame({ form, width, immediates, ...rest }: Instruction, registers: BigUint64Array): Instruction {
+  if (form.operands[0]?.kind === 'J') return { form, width, immediates: [BigInt(SKIPPED.length)], ...rest }
   // A double shift of 16 bits by more than 16 is undefined (SDM vol. 2B, SHLD).
   if (/^sh[lr]d$/.test(form.mnemonic) && width === 16) {
     registers[1] = (registers[1] as bigint) & ~0x10n
@@ -205,10 +269,12 @@ export function randomState(prng: Prng, fixed: ReadonlyMap<number, bigint>) {
   return { registers, vectors, flags: prng.next() & FLAG_MASK & ~0x400 }
 }
 
+const patchable = (target: number): boolean => target >= DATA_BASE && target + 16 <= DATA_BASE + DATA_SIZE
+
 /** Bytes to put at `target`, as words of the data area (none where they do not fit inside it). */
 function patchesAt(target: number, memory: Uint8Array): Word[] {
   const offset = target - DATA_BASE
-  if (offset < 0 || offset + memory.length > DATA_SIZE) return []
+  if (!patchable(target)) return []
   const view = new DataView(memory.buffer)
   return [0, 8].map((at) => ({ offset: offset + at, value: view.getBigUint64(at, true) }))
 }
@@ -224,7 +290,7 @@ export function caseOf(form: Form, width: Width, prng: Prng, choice: Choice = {}
   const backwards = prng.chance(form.options.repeat !== undefined || prng.chance(0.1) ? 0.4 : 0) ? 0x400 : 0
   return {
     instructions: [instruction],
-    code: encode(instruction, CODE_BASE),
+    code: Uint8Array.from([...encode(instruction, CODE_BASE), ...(form.options.ends === true ? SKIPPED : [])]),
     registers,
     vectors,
     flags: flags | backwards,

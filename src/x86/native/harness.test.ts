@@ -2,7 +2,17 @@
 
 import { Prng } from '../../lib/prng.js'
 import { nativeExecutor } from './harness.js'
-import { CODE_BASE, type Case, DATA_BASE, DATA_SIZE, FILLED_SIZE, type Outcome, SIGFPE, SIGILL, SIGSEGV } from './machine.js'
+import {
+  type Case,
+  CODE_BASE,
+  DATA_BASE,
+  DATA_SIZE,
+  FILLED_SIZE,
+  type Outcome,
+  SIGFPE,
+  SIGILL,
+  SIGSEGV,
+} from './machine.js'
 import { fillOf } from './values.js'
 
 const native = nativeExecutor()
@@ -53,7 +63,12 @@ testNative('a wide multiplication fills rdx and rax', () => {
 
 testNative('a division by zero is SIGFPE at the instruction, nothing changed', () => {
   const { registers, signal, signalCode, address, rip } = runOne([0x90, 0xf7, 0xf1], { 0: 5n, 2: 7n })
-  expect({ signal, signalCode, address, rip }).toEqual({ signal: SIGFPE, signalCode: 1, address: BigInt(CODE_BASE + 1), rip: CODE_BASE + 1 })
+  expect({ signal, signalCode, address, rip }).toEqual({
+    signal: SIGFPE,
+    signalCode: 1,
+    address: BigInt(CODE_BASE + 1),
+    rip: CODE_BASE + 1,
+  })
   expect([registers[0], registers[2]]).toEqual([5n, 7n])
 })
 
@@ -78,8 +93,15 @@ testNative('patches are there for one case only', () => {
 testNative('faults tell the signal, its code and the first byte out of reach', () => {
   const store = (at: number | bigint) => caseOf([0x48, 0x89, 0x03], { 3: BigInt(at) })
   const end = DATA_BASE + FILLED_SIZE
-  const outcomes = run(store(DATA_BASE + DATA_SIZE - 4), store(end - 4), store(0x8000_0000_0000_0000n), caseOf([0x0f, 0x0b]))
-  expect(outcomes.map(({ signal, signalCode, address, changes }) => [signal, signalCode, address, changes.length])).toEqual([
+  const outcomes = run(
+    store(DATA_BASE + DATA_SIZE - 4),
+    store(end - 4),
+    store(0x8000_0000_0000_0000n),
+    caseOf([0x0f, 0x0b]),
+  )
+  expect(
+    outcomes.map(({ signal, signalCode, address, changes }) => [signal, signalCode, address, changes.length]),
+  ).toEqual([
     [SIGSEGV, 2, BigInt(DATA_BASE + DATA_SIZE), 0],
     [SIGSEGV, 2, BigInt(end - 4), 0],
     [SIGSEGV, 0x80, 0n, 0],

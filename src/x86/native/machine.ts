@@ -20,8 +20,17 @@ export const SIGSEGV = 11
 
 /** CF PF AF ZF SF OF and DF: the flags a case sets and an outcome tells. */
 export const FLAG_MASK = 0x8d5 | 0x400
-export const FLAG_LETTERS: Readonly<Record<string, number>> = { c: 0x1, p: 0x4, a: 0x10, z: 0x40, s: 0x80, d: 0x400, o: 0x800 }
-export const flagMask = (letters: string): number => [...letters].reduce((mask, letter) => mask | (FLAG_LETTERS[letter] ?? 0), 0)
+export const FLAG_LETTERS: Readonly<Record<string, number>> = {
+  c: 0x1,
+  p: 0x4,
+  a: 0x10,
+  z: 0x40,
+  s: 0x80,
+  d: 0x400,
+  o: 0x800,
+}
+export const flagMask = (letters: string): number =>
+  [...letters].reduce((mask, letter) => mask | (FLAG_LETTERS[letter] ?? 0), 0)
 
 export type Word = { readonly offset: number; readonly value: bigint }
 

@@ -6,21 +6,49 @@ const MASK64 = 0xffff_ffff_ffff_ffffn
 
 /** 0, ±1 and both sides of every width's signed and unsigned limits, at 64 bits. */
 const INTEGER_EDGES: readonly bigint[] = [8n, 16n, 32n, 64n]
-  .flatMap((bits) => [(1n << (bits - 1n)) - 1n, 1n << (bits - 1n), (1n << bits) - 1n, -(1n << (bits - 1n)) - 1n, 1n << bits])
+  .flatMap((bits) => [
+    (1n << (bits - 1n)) - 1n,
+    1n << (bits - 1n),
+    (1n << bits) - 1n,
+    -(1n << (bits - 1n)) - 1n,
+    1n << bits,
+  ])
   .concat([0n, 1n, 2n, -1n, -2n, 0xfn, 0x10n, 0x1fn, 0x20n, 0x3fn, 0x40n, 0x41n])
   .map((value) => value & MASK64)
 
 const SINGLE_EDGES: readonly number[] = [
-  0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001, 0xff812345,
-  0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0x3f000000, 0x3fc00000, 0x40200000, 0x4effffff, 0x4f000000, 0xcf000000,
-  0x5f000000, 0xdf000000, 0x4b000001, 0x33800000,
+  0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001,
+  0xff812345, 0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0x3f000000, 0x3fc00000, 0x40200000, 0x4effffff,
+  0x4f000000, 0xcf000000, 0x5f000000, 0xdf000000, 0x4b000001, 0x33800000,
 ]
 const DOUBLE_EDGES: readonly bigint[] = [
-  0x0n, 0x8000000000000000n, 0x3ff0000000000000n, 0xbff0000000000000n, 0x7ff0000000000000n, 0xfff0000000000000n,
-  0x7ff8000000000000n, 0xfff8000000000001n, 0x7ff0000000000001n, 0xfff123456789abcdn, 0x1n, 0x800fffffffffffffn,
-  0x0010000000000000n, 0x7fefffffffffffffn, 0x3fe0000000000000n, 0x3ff8000000000000n, 0x4004000000000000n,
-  0x41dfffffffc00000n, 0x41e0000000000000n, 0xc1e0000000000000n, 0x43e0000000000000n, 0xc3e0000000000000n,
-  0x4340000000000001n, 0x3ca0000000000000n, 0x36a0000000000000n, 0x47efffffe0000000n, 0x380fffffc0000000n,
+  0x0n,
+  0x8000000000000000n,
+  0x3ff0000000000000n,
+  0xbff0000000000000n,
+  0x7ff0000000000000n,
+  0xfff0000000000000n,
+  0x7ff8000000000000n,
+  0xfff8000000000001n,
+  0x7ff0000000000001n,
+  0xfff123456789abcdn,
+  0x1n,
+  0x800fffffffffffffn,
+  0x0010000000000000n,
+  0x7fefffffffffffffn,
+  0x3fe0000000000000n,
+  0x3ff8000000000000n,
+  0x4004000000000000n,
+  0x41dfffffffc00000n,
+  0x41e0000000000000n,
+  0xc1e0000000000000n,
+  0x43e0000000000000n,
+  0xc3e0000000000000n,
+  0x4340000000000001n,
+  0x3ca0000000000000n,
+  0x36a0000000000000n,
+  0x47efffffe0000000n,
+  0x380fffffc0000000n,
 ]
 
 const random64 = (prng: Prng): bigint => (BigInt(prng.next()) << 32n) | BigInt(prng.next())
@@ -37,8 +65,23 @@ export function integer(prng: Prng): bigint {
 /** Small enough to be a length, a count or an offset in bits. */
 export const small = (prng: Prng, limit: number): bigint => BigInt(prng.below(limit))
 
+/** Vectors made once per generator: making one costs more than running a case. */
+const pools = new WeakMap<Prng, Uint8Array>()
+const POOL_VECTORS = 2048
+
 /** Sixteen bytes: integers, singles or doubles, or bytes without meaning. */
 export function vectorBytes(prng: Prng): Uint8Array {
+  let pool = pools.get(prng)
+  if (pool === undefined) {
+    pool = new Uint8Array(16 * POOL_VECTORS)
+    for (let n = 0; n < POOL_VECTORS; n++) pool.set(newVector(prng), 16 * n)
+    pools.set(prng, pool)
+  }
+  const at = 16 * prng.below(POOL_VECTORS)
+  return pool.slice(at, at + 16)
+}
+
+function newVector(prng: Prng): Uint8Array {
   const bytes = new Uint8Array(16)
   const view = new DataView(bytes.buffer)
   const kind = prng.below(8)

@@ -1,0 +1,85 @@
+// Compares two outcomes of a case and tells a difference so that it can be worked on: bytes, disassembly, the state that went
+// in where it matters, what was expected and what came. iced-x86 names the instructions.
+
+import * as iced from 'iced-x86'
+import { type Case, CODE_BASE, DATA_BASE, FLAG_LETTERS, type Outcome } from './machine.js'
+
+const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ')
+const hex = (value: bigint | number): string => `0x${value.toString(16)}`
+const lane = (vectors: Uint8Array, n: number): string =>
+  Buffer.from(vectors.subarray(16 * n, 16 * n + 16)).toString('hex')
+const letters = (flags: number): string =>
+  Object.entries(FLAG_LETTERS)
+    .map(([letter, mask]) => (flags & mask ? letter.toUpperCase() : letter))
+    .join('')
+
+/** What differs, by name, as [expected, got]; none when the outcomes agree where the case defines them. */
+export function differences(
+  one: Case,
+  expected: Outcome,
+  got: Outcome,
+): ReadonlyMap<string, readonly [string, string]> {
+  const found = new Map<string, readonly [string, string]>()
+  const check = (name: string, a: string, b: string) => {
+    if (a !== b) found.set(name, [a, b])
+  }
+  check('signal', String(expected.signal), String(got.signal))
+  if (expected.signal !== 0) {
+    check('signal code', hex(expected.signalCode), hex(got.signalCode))
+    check('fault address', hex(expected.address), hex(got.address))
+  }
+  check('rip', hex(expected.rip), hex(got.rip))
+  for (let n = 0; n < 16; n++)
+    check(NAMES[n] as string, hex(expected.registers[n] as bigint), hex(got.registers[n] as bigint))
+  for (let n = 0; n < 16; n++) check(`xmm${n}`, lane(expected.vectors, n), lane(got.vectors, n))
+  // An instruction that faults leaves the flags of those before it, of which some may be undefined too.
+  const defined = ~one.undefinedFlags
+  check('flags', letters(expected.flags & defined), letters(got.flags & defined))
+  const memory = ({ changes }: Outcome) =>
+    changes.map(({ offset, value }) => `[${hex(DATA_BASE + offset)}]=${hex(value)}`).join(' ')
+  check('memory', memory(expected), memory(got))
+  return found
+}
+
+/** Disassembly of a case's code, a line an instruction. */
+export function disassemble(code: Uint8Array): string[] {
+  const decoder = new iced.Decoder(64, code, iced.DecoderOptions.None)
+  const formatter = new iced.Formatter(iced.FormatterSyntax.Intel)
+  decoder.ip = BigInt(CODE_BASE)
+  const lines: string[] = []
+  while (decoder.canDecode) {
+    const start = decoder.position
+    const instruction = decoder.decode()
+    lines.push(
+      `${Buffer.from(code.subarray(start, decoder.position)).toString('hex').padEnd(24)} ${formatter.format(instruction)}`,
+    )
+    instruction.free()
+  }
+  decoder.free()
+  formatter.free()
+  return lines
+}
+
+export function report(one: Case, expected: Outcome, got: Outcome): string {
+  const lines = [...differences(one, expected, got)].map(([name, [a, b]]) => `  ${name}: expected ${a}, got ${b}`)
+  const code = disassemble(one.code)
+  const text = code.join(' ')
+  // Registers named in the disassembly, and those that string instructions, products and the like imply.
+  const named = (n: number) =>
+    code.length > 1 ||
+    n < 3 ||
+    n > 5 ||
+    text.includes(NAMES[n] as string) ||
+    text.includes((NAMES[n] as string).slice(1))
+  const given = NAMES.map((name, n) => (named(n) ? `${name}=${hex(one.registers[n] as bigint)}` : '')).filter(Boolean)
+  const vectors = [...new Set([...text.matchAll(/xmm(\d+)/g)].map((match) => Number(match[1])))]
+  return [
+    ...code,
+    ...lines,
+    `  given: ${given.join(' ')} flags=${letters(one.flags)}`,
+    ...vectors.map((n) => `  given: xmm${n}=${lane(one.vectors, n)}`),
+    ...(one.patches.length > 0
+      ? [`  memory: ${one.patches.map(({ offset, value }) => `[${hex(DATA_BASE + offset)}]=${hex(value)}`).join(' ')}`]
+      : []),
+  ].join('\n')
+}
