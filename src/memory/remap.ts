@@ -1,4 +1,4 @@
-// mremap(2) as in mm/mremap.c: shrink, grow in place, or move vmas with their pages.
+// mremap(2) as in mm/mremap.c (Linux 6.18's order of checks; a move takes one vma, as before 6.17): shrink, grow in place, or move vmas with their pages.
 // The processor wrote its lines of the old range back and dropped them before it asked.
 import { E, err } from '../abi/errno.js'
 import { MAP, MREMAP } from '../abi/mman.js'
@@ -27,6 +27,10 @@ export function remap(space: Space, request: RemapRequest): LayoutChange {
   const oldLength = pageUp(request.oldLength)
   const newLength = pageUp(request.newLength)
   if (newLength === 0) return unchanged(err(E.INVAL))
+  if (fixed || keepOld) {
+    if (!isAligned(to) || newLength > TASK_SIZE || to > TASK_SIZE - newLength) return unchanged(err(E.INVAL))
+    if (to < from + oldLength && from < to + newLength) return unchanged(err(E.INVAL))
+  }
   if (space.list.find(from) === undefined) return unchanged(err(E.FAULT))
   if (fixed || keepOld) return moveTo(space, from, oldLength, newLength, fixed ? to : 0, flags)
 
@@ -69,10 +73,9 @@ function moveTo(
   flags: number,
 ): LayoutChange {
   const fixed = (flags & MREMAP.FIXED) !== 0
-  if (!isAligned(to) || newLength > TASK_SIZE || to > TASK_SIZE - newLength) return unchanged(err(E.INVAL))
-  if (to < from + oldLength && from < to + newLength) return unchanged(err(E.INVAL))
   if (isFull(space, 2)) return unchanged(err(E.NOMEM))
-  // The kernel unmaps the target first, and leaves it so when the rest fails.
+  const before = cannotResize(space.list.find(from)!, from, Math.min(oldLength, newLength))
+  if (before !== 0) return unchanged(before)
   let change = fixed ? clearRange(space, to, to + newLength, 0) : unchanged(0)
   let kept = oldLength
   if (oldLength > newLength) {
@@ -80,12 +83,10 @@ function moveTo(
     change = space.list.changeCovering(change, shrunk, 0)
     kept = newLength
   }
-  const vma = space.list.find(from)
-  const refused = vma === undefined ? err(E.FAULT) : cannotResize(vma, from, kept)
-  if (refused !== 0) return { ...change, result: refused }
+  const vma = space.list.find(from)!
   const place = fixed ? to : choosePlace(space.list, 0, newLength, 0, space.mmapTop)
   if (place < 0) return { ...change, result: place }
-  const moved = move(space, vma!, from, kept, newLength, place, (flags & MREMAP.DONTUNMAP) !== 0)
+  const moved = move(space, vma, from, kept, newLength, place, (flags & MREMAP.DONTUNMAP) !== 0)
   return space.list.changeCovering(change, moved, moved.result)
 }
 
