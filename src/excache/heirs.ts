@@ -40,7 +40,14 @@ export class Heirs {
     const bit = this.bit(asid)
     if (bit === 0) return
     this.#table.setHeader(HEIR_SLOTS + 31 - Math.clz32(bit), 0)
-    for (let record = 0; record < this.#table.records; record++) this.forget(record, bit)
+    const table = this.#table
+    for (
+      let record = table.nextWithHeir(bit, 0);
+      record < table.records;
+      record = table.nextWithHeir(bit, record + 1)
+    ) {
+      this.forget(record, bit)
+    }
   }
 
   /** This record's content is no longer what the heir sees, or the heir has its own copy. */

@@ -41,6 +41,9 @@ export function geometry(size: number, ways: number): Geometry {
   )
 }
 
+/** Records per bit of the map of used blocks, which lets a sweep skip the empty parts of a big cache. */
+export const BLOCK = 64
+
 /** Words of a record (a line in a set, or a limbo slot). */
 export const RECORD_WORDS = 8
 export const PAGE_LOW = 0
@@ -92,6 +95,8 @@ export type Layout = Geometry & {
   filterBits: number
   backedFilter: number
   codeFilter: number
+  /** A bit for each BLOCK of records that may have one in use. */
+  blocks: number
   records: number
   end: number
 }
@@ -110,9 +115,10 @@ export function layout(options: Omit<ExCacheOptions, 'memory' | 'tableBase' | 'f
   const counters = align64((VCPUS + options.vcpus * VCPU_WORDS) * 4)
   const backedFilter = align64(counters + COUNTERS.length * 8)
   const codeFilter = backedFilter + filterBits / 8
-  const records = align64(codeFilter + filterBits / 8)
+  const blocks = align64(codeFilter + filterBits / 8)
+  const records = align64(blocks + Math.ceil((shape.lines + limboFrames) / BLOCK / 32) * 4)
   const end = records + (shape.lines + limboFrames) * RECORD_WORDS * 4
-  return { ...shape, limboFrames, counters, filterBits, backedFilter, codeFilter, records, end }
+  return { ...shape, limboFrames, counters, filterBits, backedFilter, codeFilter, blocks, records, end }
 }
 
 type Shape = Parameters<typeof layout>[0]

@@ -5,6 +5,7 @@ import { PAGE_SIZE } from '../lib/translation-array.js'
 import * as counter from './counters.js'
 import {
   ALIAS,
+  BLOCK,
   CLOCK,
   DIRTY,
   EPOCH,
@@ -47,6 +48,7 @@ export class LineTable {
   readonly vcpus: number
   readonly #header: number
   readonly #records: number
+  readonly #blocks: number
   readonly #framesBase: number
   readonly #translations: TranslationArrays
 
@@ -61,6 +63,7 @@ export class LineTable {
     )
     this.#header = options.tableBase / 4
     this.#records = (options.tableBase + this.layout.records) / 4
+    this.#blocks = (options.tableBase + this.layout.blocks) / 4
     this.#framesBase = options.framesBase
     this.#translations = translations
   }
@@ -139,6 +142,60 @@ export class LineTable {
     return NONE
   }
 
+  /** The first record from `from` on that is a line of this space; `records` when there is none. */
+  nextOf(space: number, from: number): number {
+    const words = this.words
+    const end = this.records
+    let record = this.#skip(from)
+    for (let at = this.#records + record * RECORD_WORDS; record < end; at += RECORD_WORDS) {
+      if (words[at + SPACE] === space && words[at + STATE]! & VALID) return record
+      record++
+      if (record % BLOCK === 0) {
+        record = this.#skip(record)
+        at = this.#records + (record - 1) * RECORD_WORDS
+      }
+    }
+    return end
+  }
+
+  /** The first record from `from` on with any of these heirs or peers; `records` when there is none. */
+  nextWithHeir(bits: number, from: number): number {
+    const words = this.words
+    const end = this.records
+    let record = this.#skip(from)
+    for (let at = this.#records + record * RECORD_WORDS; record < end; at += RECORD_WORDS) {
+      if ((words[at + HEIRS]! | words[at + PEERS]!) & bits) return record
+      record++
+      if (record % BLOCK === 0) {
+        record = this.#skip(record)
+        at = this.#records + (record - 1) * RECORD_WORDS
+      }
+    }
+    return end
+  }
+
+  /** At the start of a block: the start of the next one with a record in use. Elsewhere: the record itself. */
+  #skip(from: number): number {
+    let record = from
+    while (record % BLOCK === 0 && record < this.records && this.#isEmptyBlock(record)) record += BLOCK
+    return Math.min(record, this.records)
+  }
+
+  #isEmptyBlock(first: number): boolean {
+    const block = first / BLOCK
+    const bit = 1 << (block & 31)
+    if ((this.words[this.#blocks + (block >>> 5)]! & bit) === 0) return true
+    const end = Math.min(first + BLOCK, this.records)
+    for (let record = first; record < end; record++) if (this.get(record, STATE) !== 0) return false
+    this.words[this.#blocks + (block >>> 5)]! &= ~bit
+    return true
+  }
+
+  #use(record: number): void {
+    const block = Math.floor(record / BLOCK)
+    this.words[this.#blocks + (block >>> 5)]! |= 1 << (block & 31)
+  }
+
   /** Gives an empty record its key. */
   claim(record: number, space: number, page: number, bits: number): void {
     this.set(record, PAGE_LOW, page | 0)
@@ -147,6 +204,7 @@ export class LineTable {
     this.set(record, HEIRS, 0)
     this.set(record, PEERS, 0)
     this.set(record, ALIAS, NO_ALIAS)
+    this.#use(record)
     this.touch(record)
   }
 
@@ -198,6 +256,8 @@ export class LineTable {
     }
     const used = (state === 0 ? 0 : 1) - (this.get(slot, STATE) === 0 ? 0 : 1)
     this.setHeader(LIMBO_USED, this.header(LIMBO_USED) + used)
+    this.#use(line)
+    this.#use(slot)
     const a = this.#records + line * RECORD_WORDS
     const b = this.#records + slot * RECORD_WORDS
     for (let word = 0; word < RECORD_WORDS; word++) {

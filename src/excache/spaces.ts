@@ -6,7 +6,7 @@ import { PAGE_SIZE } from '../lib/translation-array.js'
 import type { Cleaner } from './cleaner.js'
 import { type CounterName, readCounters } from './counters.js'
 import type { Heirs } from './heirs.js'
-import { BOUND, HEIRS, PEERS, PENDING, PROTECTION, SPACE, STATE, VALID } from './layout.js'
+import { BOUND, HEIRS, PEERS, PENDING, PROTECTION, STATE } from './layout.js'
 import type { LineTable } from './lines.js'
 import type { SpinLock } from './lock.js'
 import type { TranslationArrays } from './translations.js'
@@ -37,29 +37,30 @@ export class Spaces {
   fork(parent: number, child: number, forkManager: () => void = () => {}): void {
     this.#lock.acquire()
     const table = this.#table
-    const inherited = this.#heirs.bit(parent)
+    // Nothing may be pending from here on: no bit may be seen by others before the memory manager knows the child.
     this.#sweep(parent, 0, ALL_PAGES, () => {})
     const bit = this.#heirs.add(child, (slot) => this.#emptySlot(slot))
-    for (let record = 0; record < table.records; record++) {
-      if ((table.get(record, STATE) & VALID) === 0) continue
-      const own = table.get(record, SPACE) === parent
-      const dirty = table.isDirty(record)
-      const heirs = table.get(record, HEIRS)
-      const peers = table.get(record, PEERS)
-      if (own ? dirty : (heirs & inherited) !== 0) table.set(record, HEIRS, heirs | bit)
-      if (own ? !dirty : (peers & inherited) !== 0) table.set(record, PEERS, peers | bit)
-      if (own && dirty) table.clearTranslations(record, true)
-    }
+    const inherited = this.#heirs.bit(parent)
+    this.#sweep(parent, 0, ALL_PAGES, (record) => {
+      const set = table.isDirty(record) ? HEIRS : PEERS
+      table.set(record, set, table.get(record, set) | bit)
+      if (set === HEIRS) table.clearTranslations(record, true)
+    })
+    this.#eachWithHeir(inherited, (record) => {
+      for (const set of [HEIRS, PEERS]) {
+        if (table.get(record, set) & inherited) table.set(record, set, table.get(record, set) | bit)
+      }
+    })
     forkManager()
     this.#lock.release()
   }
 
   #emptySlot(slot: number): void {
     const bit = 1 << slot
-    for (let record = 0; record < this.#table.records; record++) {
+    this.#eachWithHeir(bit, (record) => {
       if (this.#table.get(record, HEIRS) & bit) this.#cleaner.settleFor(record, slot)
       this.#heirs.forget(record, bit)
-    }
+    })
   }
 
   /** munmap, or a new mapping over old ones: the lines go; unless `discard`, the dirty ones are written back. */
@@ -165,12 +166,21 @@ export class Spaces {
   #forgetInherited(asid: number, firstPage: number, count: number, settle: boolean): void {
     const bit = this.#heirs.bit(asid)
     if (asid <= 0 || bit === 0) return
-    for (let record = 0; record < this.#table.records; record++) {
-      if (((this.#table.get(record, HEIRS) | this.#table.get(record, PEERS)) & bit) === 0) continue
+    this.#eachWithHeir(bit, (record) => {
       const page = this.#table.page(record)
-      if (page < firstPage || page >= firstPage + count) continue
+      if (page < firstPage || page >= firstPage + count) return
       if (settle && this.#table.get(record, HEIRS) & bit) this.#cleaner.settleFor(record, 31 - Math.clz32(bit))
       this.#heirs.forget(record, bit)
+    })
+  }
+
+  #eachWithHeir(bit: number, action: (record: number) => void): void {
+    if (bit === 0) return
+    const table = this.#table
+    let record = table.nextWithHeir(bit, 0)
+    while (record < table.records) {
+      action(record)
+      record = table.nextWithHeir(bit, record + 1)
     }
   }
 
@@ -195,8 +205,7 @@ export class Spaces {
       return true
     }
     function all(): boolean {
-      for (let record = 0; record < table.records; record++) {
-        if (table.get(record, SPACE) !== space || (table.get(record, STATE) & VALID) === 0) continue
+      for (let record = table.nextOf(space, 0); record < table.records; record = table.nextOf(space, record + 1)) {
         const page = table.page(record)
         if (page >= firstPage && page < firstPage + count && !visit(record)) return false
       }
