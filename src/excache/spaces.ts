@@ -108,9 +108,17 @@ export class Spaces {
     this.invalidate(-object, firstPage, count, { discard })
   }
 
-  /** mremap: call before the memory manager moves its pages. The old place is written back, the new one emptied. */
+  /** mremap, when the new place is known beforehand: call before the memory manager moves its pages. */
   move(asid: number, fromPage: number, toPage: number, count: number): void {
     this.invalidate(asid, fromPage, count, { discard: false })
+    this.moved(asid, fromPage, toPage, count)
+  }
+
+  /**
+   * mremap, when the memory manager chooses the place: first `invalidate` the old one with discard false, then let it
+   * move its pages, then call this. Without it the new place would be taken for untouched memory and zero-filled.
+   */
+  moved(asid: number, fromPage: number, toPage: number, count: number): void {
     this.invalidate(asid, toPage, count, { discard: true })
     this.#lock.acquire()
     this.#cleaner.moved(asid, fromPage, toPage, count)
