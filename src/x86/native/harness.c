@@ -46,7 +46,7 @@ __asm__(
   "enter:\n"
   "  push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
   "  mov %rsp, host_rsp(%rip)\n"
-  "  ldmxcsr current+136(%rip)\n"
+  "  fninit\n ldmxcsr current+136(%rip)\n"
   "  pushq current+128(%rip)\n popfq\n"
 #define XMM(n) "  movaps current+144+16*" #n "(%rip), %xmm" #n "\n"
   XMM(0) XMM(1) XMM(2) XMM(3) XMM(4) XMM(5) XMM(6) XMM(7) XMM(8) XMM(9) XMM(10) XMM(11) XMM(12) XMM(13) XMM(14) XMM(15)

@@ -1,0 +1,175 @@
+// Sequences of instructions without control flow, for what single instructions do not show: flags and registers that pass from
+// one to the next. r14 and r15 point into the data area and rsp stays there; nothing but pushes and pops writes them.
+//   const one = sequenceOf(prng, 5, 30); const smaller = shrink(one, stillWrong)
+
+import * as iced from 'iced-x86'
+import { assert } from '../../lib/assert.js'
+import type { Prng } from '../../lib/prng.js'
+import { encode, type Instruction, type MemoryOperand, NONE, RIP } from '../encode.js'
+import type { Form } from '../form.js'
+import { FORMS } from '../table.js'
+import { generate, randomState, testable } from './generate.js'
+import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, flagMask } from './machine.js'
+
+const RSI = 6
+const RDI = 7
+const POINTERS: ReadonlyMap<number, number> = new Map([
+  [14, DATA_BASE + 0x0ff0],
+  [15, DATA_BASE + 0x2008],
+])
+const RESERVED: ReadonlySet<number> = new Set([4, ...POINTERS.keys()])
+
+/** Left out: what needs pointers in registers of its own, moves rsp far, or takes flags that would hit the harness. */
+const EXCLUDED = /^(enter|leave|xlat|maskmov|popf|cmps|scas|lods|stos|movs[bwdq]?$)/
+const isString = (form: Form) => form.options.repeat !== undefined
+const POOL: readonly Form[] = FORMS.filter(
+  (form) =>
+    testable(form) &&
+    form.options.ends !== true &&
+    !isString(form) &&
+    (form.operands.some(({ kind }) => kind === 'V') || !EXCLUDED.test(form.mnemonic)),
+)
+const STRINGS: readonly Form[] = FORMS.filter((form) => testable(form) && isString(form) && form.options.ends !== true)
+function rowOf(encoding: string): Form {
+  const row = FORMS.find((form) => form.encoding === encoding)
+  assert(row !== undefined, `the table has ${encoding}`)
+  return row
+}
+const LEA = rowOf('8D /r')
+const MOV = rowOf('B8+r')
+const CMP = rowOf('3D')
+
+function place(target: number, prng: Prng) {
+  const operand = (base: number, displacement: number): MemoryOperand => ({
+    base,
+    index: NONE,
+    scale: 0,
+    displacement,
+    displacementSize: displacement >= -128 && displacement < 128 ? 1 : 4,
+  })
+  const kind = prng.below(10)
+  const registers: ReadonlyMap<number, bigint> = new Map()
+  if (kind === 0) return { operand: { ...operand(RIP, target), displacementSize: 4 as const }, registers }
+  if (kind === 1) return { operand: { ...operand(NONE, target), displacementSize: 4 as const }, registers }
+  // The same few places again and again, so that stores meet loads.
+  if (kind < 5) return { operand: operand(4, prng.below(12) * 8), registers }
+  const [base, at] = prng.pick([...POINTERS])
+  return { operand: operand(base, kind < 9 ? prng.below(8) * 16 : target - at), registers }
+}
+
+const bare = (form: Form, width: Instruction['width'], rest: Partial<Instruction>): Instruction => ({
+  form,
+  width,
+  reg: 0,
+  rm: 0,
+  immediates: [],
+  lock: false,
+  repeat: 'none',
+  rex: false,
+  ...rest,
+})
+
+/** One instruction, or a string instruction with the pointers and the count it needs. */
+function unit(prng: Prng): Instruction[] {
+  if (STRINGS.length > 0 && prng.chance(0.03)) {
+    const form = prng.pick(STRINGS)
+    const pointer = (reg: number) =>
+      bare(LEA, 64, { reg, rm: place(DATA_BASE + 0x800 + prng.below(0x1000), prng).operand })
+    const count = bare(MOV, 32, { reg: 1, immediates: [BigInt(prng.below(20))] })
+    return [pointer(RSI), pointer(RDI), count, generate(form, prng.pick(form.widths), prng).instruction]
+  }
+  const form = prng.pick(POOL)
+  const width = prng.pick(form.widths)
+  // A division mostly faults on registers that hold anything, which ends the sequence.
+  if (/^i?div$/.test(form.mnemonic) && prng.chance(0.8)) return unit(prng)
+  if (/^sh[lr]d$/.test(form.mnemonic) && width === 16) return unit(prng)
+  // A bit offset in a register would lead anywhere.
+  const offsets = /^bt[src]?$/.test(form.mnemonic) && form.digit < 0
+  const target = DATA_BASE + 64 + 16 * prng.below((DATA_SIZE - 256) / 16) + (prng.chance(0.3) ? prng.below(16) : 0)
+  return [
+    generate(form, width, prng, { reserved: RESERVED, target, place, ...(offsets ? { rm: 'register' as const } : {}) })
+      .instruction,
+  ]
+}
+
+// ---- flags that instructions leave undefined -------------------------------------------------------------------------
+
+const { RflagsBits } = iced
+const BITS: readonly (readonly [iced.RflagsBits, string])[] = [
+  [RflagsBits.CF, 'c'],
+  [RflagsBits.PF, 'p'],
+  [RflagsBits.AF, 'a'],
+  [RflagsBits.ZF, 'z'],
+  [RflagsBits.SF, 's'],
+  [RflagsBits.OF, 'o'],
+]
+const toMask = (bits: number): number => flagMask(BITS.map(([bit, letter]) => (bits & bit ? letter : '')).join(''))
+/** They write flags only for a count other than zero. */
+const CONDITIONAL = /^(sh|sal|sar|ro|rc)/
+
+type Effect = { readonly reads: number; readonly writes: number; readonly leaves: number }
+function flagsOf(bytes: Uint8Array, { form }: Instruction): Effect {
+  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None)
+  const instruction = decoder.decode()
+  const { rflagsRead, rflagsModified, rflagsUndefined } = instruction
+  instruction.free()
+  decoder.free()
+  const leaves = toMask(rflagsUndefined) | flagMask(form.options.undefinedFlags ?? '')
+  return {
+    reads: toMask(rflagsRead),
+    writes: CONDITIONAL.test(form.mnemonic) ? 0 : toMask(rflagsModified) & ~leaves,
+    leaves,
+  }
+}
+
+type Assembled = { readonly code: Uint8Array; readonly undefinedFlags: number }
+
+/** The code of a sequence, or the index of an instruction that reads a flag which one before left undefined. */
+function assemble(instructions: readonly Instruction[]): Assembled | number {
+  const code: number[] = []
+  let undefinedFlags = 0
+  for (const [n, instruction] of instructions.entries()) {
+    const bytes = encode(instruction, CODE_BASE + code.length)
+    const { reads, writes, leaves } = flagsOf(bytes, instruction)
+    if ((reads & undefinedFlags) !== 0) return n
+    undefinedFlags = (undefinedFlags & ~writes) | leaves
+    code.push(...bytes)
+  }
+  return { code: Uint8Array.from(code), undefinedFlags }
+}
+
+/** A sequence of `shortest` to `longest` instructions. */
+export function sequenceOf(prng: Prng, shortest: number, longest: number): Case {
+  const wanted = shortest + prng.below(longest - shortest + 1)
+  const instructions: Instruction[] = []
+  while (instructions.length < wanted) instructions.push(...unit(prng))
+  for (;;) {
+    const assembled = assemble(instructions)
+    // A comparison defines all flags again.
+    if (typeof assembled === 'number')
+      instructions.splice(assembled, 0, bare(CMP, 32, { immediates: [BigInt(prng.next())] }))
+    else return { instructions, ...assembled, ...stateFor(prng) }
+  }
+}
+
+function stateFor(prng: Prng) {
+  const { registers, vectors, flags } = randomState(
+    prng,
+    new Map([...POINTERS].map(([register, at]) => [register, BigInt(at)])),
+  )
+  registers[4] = BigInt(DATA_BASE + 0x2f80 + 8 * prng.below(4))
+  return { registers, vectors, flags, mxcsr: 0x1f80, patches: [] }
+}
+
+/** Drops instructions one at a time for as long as the case stays wrong. */
+export function shrink(one: Case, stillWrong: (candidate: Case) => boolean): Case {
+  let smallest = one
+  for (let n = smallest.instructions.length - 1; n >= 0; n--) {
+    const instructions = smallest.instructions.filter((_, at) => at !== n)
+    const assembled = assemble(instructions)
+    if (typeof assembled === 'number') continue
+    const candidate = { ...smallest, instructions, ...assembled }
+    if (stillWrong(candidate)) smallest = candidate
+  }
+  return smallest
+}
