@@ -11,7 +11,10 @@ import { exceptionSignal } from './exceptions.js'
 import { GENERAL_PROTECTION, HELPERS } from './helpers.js'
 import { type EngineHost, EXIT, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
-import { buildInterpreter } from './interpreter.js'
+import { HANDLER_OF } from './hub-module.js'
+import { buildInterpreter, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
+import { planRegion } from './regions/compile.js'
+import { SITE_SIZE } from './regions/emit.js'
 import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP, STACK_BUDGET } from './record.js'
 
 export type EngineOptions = {
@@ -22,6 +25,8 @@ export type EngineOptions = {
   readonly host: EngineHost
   /** `interpreter` never compiles regions. */
   readonly tier?: 'interpreter' | 'regions'
+  /** Entries into a block before it is compiled. */
+  readonly hotThreshold?: number
   /** Host stack that nested guest calls may take, in bytes. */
   readonly stackBytes?: number
 }
@@ -31,6 +36,10 @@ const BLOCK_INSTRUCTIONS = 64
 const INSTRUCTION_BYTES = 15
 const INVALID_OPCODE = 6
 const NEVER = 0x7fffffff
+/** Translation pays for itself after 150–300 executions. */
+const HOT = 200
+/** V8 keeps about two host mappings a module: more live modules than this and the process runs into vm.max_map_count. */
+const REGIONS_MAX = 4000
 const DEFAULT_STACK_BYTES = 256 * 1024
 const ADDRESS_LIMIT = 2 ** 47
 
@@ -46,6 +55,10 @@ export class Engine {
   readonly #window = new Uint8Array(2 * INSTRUCTION_BYTES)
   /** The code area is full: drop everything at the root. */
   #full = false
+  readonly #helperTable: WebAssembly.Table
+  readonly #regionTable: WebAssembly.Table
+  readonly #memory: WebAssembly.Memory
+  #regions = 0
   /** Code was dropped during a syscall: what runs may be stale, so the syscall must come back to the root. */
   #invalidated = false
 
@@ -58,7 +71,8 @@ export class Engine {
     this.#view.setInt32(layout.MASKS + 4, -1, true)
     this.#view.setInt32(layout.MASKS + 8, -1, true)
     this.#view.setInt32(layout.MASKS + 12, 0, true)
-    this.#view.setInt32(layout.HOT_THRESHOLD, NEVER, true)
+    this.#memory = memory
+    this.#view.setInt32(layout.HOT_THRESHOLD, options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT), true)
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     const helpers = hostHelpers(memory, host)
@@ -66,18 +80,22 @@ export class Engine {
       memory,
       refill: (task: number, address: number, access: number) => host.refill(task, address, access),
       findBlock: (task: number) => this.#findBlock(task),
-      hot: (_task: number, _head: number) => {},
+      hot: (task: number, head: number) => this.#compile(task, head),
     }
     for (const { name, build } of HELPERS) if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
     imports.hostSyscall = (task: number) => this.#syscall(task)
     const instance = new WebAssembly.Instance(new WebAssembly.Module(interpreterBytes()), { lego: imports })
     this.#run = instance.exports.run as (task: number) => number
+    this.#regionTable = instance.exports.regions as WebAssembly.Table
+    this.#helperTable = instance.exports.helpers as WebAssembly.Table
   }
 
   /** Runs a task from its record until something outside must happen: an EXIT reason. */
   run(task: number): number {
     if (this.#full) {
       this.#code.clear()
+      this.#regions = 0
+      for (let n = 0; n < this.#regionTable.length; n++) this.#regionTable.set(n, null)
       this.#full = false
     }
     this.#invalidated = false
@@ -215,6 +233,44 @@ export class Engine {
     this.#window.set(this.#bytes.subarray(host, host + available))
     this.#window.set(this.#bytes.subarray(rest, rest + INSTRUCTION_BYTES), available)
     return decode(this.#window, 0, available + INSTRUCTION_BYTES, address, this.#decoded)
+  }
+
+  /** Compiles the region that starts at a hot block and puts it in the block's place. */
+  #compile(task: number, head: number): void {
+    const view = this.#view
+    // Whatever comes of it, the block is not offered again.
+    view.setInt32(head + layout.HEAT, -NEVER, true)
+    const asid = view.getInt32(task + ASID, true)
+    const address = this.#code.address(head)
+    const reason = view.getInt32(task + EXIT_REASON, true)
+    const plan = planRegion(address, (at) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined), MEMORY_PAGES_MAXIMUM)
+    view.setInt32(task + EXIT_REASON, reason, true)
+    if (plan === undefined) return
+    if (this.#regions >= REGIONS_MAX) {
+      this.#full = true
+      return
+    }
+    const area = this.#code.allocate(plan.siteBytes + plan.linkBytes)
+    if (area === 0) {
+      this.#full = true
+      return
+    }
+    const region = plan.emit(area, area + plan.siteBytes)
+    region.sites.forEach((site, n) => {
+      const at = area + n * SITE_SIZE
+      view.setInt32(at, site.general, true)
+      view.setInt32(at + 4, site.vector, true)
+      view.setInt32(at + 8, site.address | 0, true)
+      view.setInt32(at + 12, Math.floor(site.address / 0x100000000), true)
+    })
+    const module = new WebAssembly.Module(new Uint8Array(region.bytes))
+    const instance = new WebAssembly.Instance(module, { lego: { memory: this.#memory, helpers: this.#helperTable } })
+    const slot = this.#regions++
+    if (slot >= this.#regionTable.length) this.#regionTable.grow(Math.max(64, this.#regionTable.length))
+    this.#regionTable.set(slot, instance.exports.region)
+    view.setInt32(head + layout.REGION, slot, true)
+    view.setInt32(head + layout.HANDLER, HANDLER_OF.region, true)
+    for (const page of plan.pages) this.#code.depends(asid, page, head)
   }
 
   #fetchFailed(task: number, status: number): number {

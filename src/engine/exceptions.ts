@@ -16,9 +16,11 @@ const SIGSEGV = 11
 const SI_KERNEL = 0x80
 const ILL_ILLOPN = 2
 const FPE_INTDIV = 1
+const TRAP_BRKPT = 1
 
 const TABLE: Readonly<Record<number, ExceptionSignal>> = {
   0: { signal: SIGFPE, code: FPE_INTDIV, atInstruction: true, advance: 0 },
+  1: { signal: SIGTRAP, code: TRAP_BRKPT, atInstruction: true, advance: 1 },
   3: { signal: SIGTRAP, code: SI_KERNEL, atInstruction: false, advance: 1 },
   6: { signal: SIGILL, code: ILL_ILLOPN, atInstruction: true, advance: 0 },
   13: { signal: SIGSEGV, code: SI_KERNEL, atInstruction: false, advance: 0 },

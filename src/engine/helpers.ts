@@ -347,6 +347,7 @@ export const HELPERS: readonly Helper[] = [
   { name: 'hostSyscall', params: ['i32'], results: ['i32'] },
   { name: 'fxsave', params: ['i32', 'i64'], results: ['i32'] },
   { name: 'fxrstor', params: ['i32', 'i64'], results: ['i32'] },
+  { name: 'x87', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   { name: 'cpuid', params: ['i32'], results: ['i32'] },
   { name: 'xgetbv', params: ['i32'], results: ['i32'] },
   { name: 'rdtsc', params: ['i32'], results: ['i32'] },

@@ -4,6 +4,7 @@
 import { cpuid } from './cpu.js'
 import { type EngineHost, EXIT, READ, RETRY, WRITE } from './host.js'
 import { EXIT_REASON, GPR, MXCSR, VECTOR, VECTOR_STRIDE, X87, X87_CONTROL, X87_STATUS, X87_TAG } from './record.js'
+import { makeX87 } from './x87.js'
 
 export type HostHelper = (task: number, low: number, high: number, ...rest: number[]) => number
 
@@ -54,7 +55,7 @@ export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Reado
   }
 
   return {
-    hostSyscall: (task) => host.syscall(task),
+    x87: makeX87(memory.buffer) as HostHelper,
     cpuid(task) {
       const [eax, ebx, ecx, edx] = cpuid(view.getInt32(task + RAX, true))
       setRegister(task + RAX, eax)

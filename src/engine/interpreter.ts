@@ -5,7 +5,7 @@
 import { assert } from '../lib/assert.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
-import { CANONICAL } from '../x86/flags.js'
+import { auxOf, CANONICAL, resultOf } from '../x86/flags.js'
 import type { Form } from '../x86/form.js'
 import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
 import { type Environment, Sem } from '../x86/semantics.js'
@@ -140,12 +140,12 @@ class HandlerTarget implements Target {
     this.code.memory(which === 'result' ? 'i64.load' : 'i32.load', which === 'result' ? FLAG_RESULT : FLAG_AUX)
   }
 
-  setFlags(_state: FlagState, result: () => void, aux: () => void): void {
+  setFlags(state: FlagState, emit: (node: Node) => void): void {
     this.code.get(TASK)
-    result()
+    emit(resultOf(state))
     this.code.memory('i64.store', FLAG_RESULT)
     this.code.get(TASK)
-    aux()
+    emit(auxOf(state))
     this.code.memory('i32.store', FLAG_AUX)
   }
 

@@ -5,7 +5,6 @@ import { ADDEND, ENTRY_SIZE, INDEX_MASK, INDEX_SHIFT, READ_TAG, WRITE_TAG } from
 import { assert } from '../lib/assert.js'
 import type { Code } from '../wasm/encoder.js'
 import { MEMORY, type Type } from '../wasm/opcodes.js'
-import { auxOf, resultOf } from '../x86/flags.js'
 import type { Access, Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
 import { SCRATCH } from './record.js'
 
@@ -20,7 +19,7 @@ export interface Target {
   /** Emits `value()` and stores it; 8- and 16-bit writes keep the rest of the register. */
   setRegister(ref: Ref, width: Width | 128, value: () => void): void
   getFlag(which: 'result' | 'aux'): void
-  setFlags(state: FlagState, result: () => void, aux: () => void): void
+  setFlags(state: FlagState, emit: (node: Node) => void): void
   field(name: FieldName, type: 'i32' | 'i64'): void
   /** Calls a hub function: arguments are on the stack; the target adds what it needs to name it. */
   callHelper(helper: string): void
@@ -32,7 +31,7 @@ export interface Target {
   transfer(effect: Extract<Effect, { kind: 'jump' | 'branch' | 'callTo' | 'ret' }>, emit: (node: Node) => void): void
 }
 
-const trivial = (node: Node) => node.kind === 'const' || node.kind === 'temp' || node.kind === 'field' || node.kind === 'flag' || node.kind === 'vector'
+const trivial = (node: Node) => node.kind === 'const' || node.kind === 'temp' || node.kind === 'field' || node.kind === 'flag' || node.kind === 'vector' || node.kind === 'local'
 
 export class Lowering {
   readonly #target: Target
@@ -60,6 +59,7 @@ export class Lowering {
   instruction(effects: readonly Effect[]): void {
     this.#uses = new Map()
     this.#locals = new Map()
+    this.#modified.clear()
     for (const effect of effects) {
       for (const node of inputs(effect)) this.#count(node)
       // Result and auxiliary word both read them.
@@ -89,7 +89,7 @@ export class Lowering {
 
   /** Computes a node now, so that later updates do not change what it means. */
   #pin(node: Node): void {
-    if (node.kind === 'const' || node.kind === 'vector' || node.kind === 'field' || this.#locals.has(node)) return
+    if (node.kind === 'const' || node.kind === 'vector' || node.kind === 'field' || node.kind === 'local' || this.#locals.has(node)) return
     const local = this.temporary(node.type)
     this.#compute(node)
     this.#code.set(local)
@@ -147,6 +147,9 @@ export class Lowering {
       case 'flag':
         this.#target.getFlag(node.which)
         return
+      case 'local':
+        code.get(node.index)
+        return
       case 'field':
         this.#target.field(node.name, node.type)
         return
@@ -178,17 +181,19 @@ export class Lowering {
       }
       case 'modify': {
         const host = this.#translate(effect.address, effect.access, true)
-        this.#modified = host
+        this.#modified.set(effect.out, host)
         code.get(host)
         code.memory(effect.op)
         this.#define(effect.out)
         return
       }
       case 'update': {
-        code.get(this.#modified)
+        const host = this.#modified.get(effect.of)
+        assert(host !== undefined, 'an update follows its modify')
+        code.get(host)
         this.value(effect.value)
         code.memory(effect.op)
-        this.#commitCrossing(this.#modified, effect.access)
+        this.#commitCrossing(host, effect.access)
         return
       }
       case 'atomic':
@@ -223,7 +228,8 @@ export class Lowering {
     }
   }
 
-  #modified = 0
+  /** Host addresses of the places that `update` will store to. */
+  readonly #modified = new Map<Node, number>()
 
   #define(out: Node): void {
     const local = this.temporary(out.type)
@@ -307,7 +313,9 @@ export class Lowering {
     const old = this.temporary(out.type)
     const [first, second] = effect.values as [Node, Node | undefined]
     if (access.size > 1) {
-      code.get(host)
+      // By the guest address: the scratch area that a page-crossing access works in is aligned.
+      this.value(effect.address)
+      code.op('i32.wrap_i64')
       code.i32(access.size - 1)
       code.op('i32.and')
       code.if()
@@ -367,17 +375,13 @@ export class Lowering {
         this.#code.memory(update.value.type === 'i64' ? 'i64.store' : 'i32.store', update.offset)
       } else if (update.kind === 'flags') {
         const { state } = update
-        this.#target.setFlags(
-          state,
-          () => this.value(resultOf(state)),
-          () => this.value(auxOf(state)),
-        )
+        this.#target.setFlags(state, (node) => this.value(node))
       }
     }
   }
 }
 
-const flagInputs = (state: FlagState): readonly Node[] =>
+export const flagInputs = (state: FlagState): readonly Node[] =>
   state.aux !== undefined ? [state.result, state.aux] : state.kind === 'logic' ? [state.result] : [state.a, state.b, state.result]
 
 /** The nodes an effect reads. */

@@ -45,6 +45,12 @@ export const X87 = 0x300
 export const X87_CONTROL = 0x380
 export const X87_STATUS = 0x384
 export const X87_TAG = 0x388
+/** What the x87 helper hands to the instruction that called it: RFLAGS bits i32, a value of up to ten bytes, and the status
+ *  and tag words that hold once the value is stored, i32 each. */
+export const X87_FLAGS = 0x38c
+export const X87_RESULT = 0x390
+export const X87_NEXT_STATUS = 0x3b0
+export const X87_NEXT_TAG = 0x3b4
 /** A page-crossing access in progress: host addresses of both parts and bytes in the first. i32 each. */
 export const CROSS_FIRST = 0x3a0
 export const CROSS_SECOND = 0x3a4

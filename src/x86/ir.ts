@@ -35,6 +35,8 @@ export type Node =
   /** Operands only the interpreter leaves open: immediate, effective address (with and
    *  without the segment base), address of the next instruction, branch target. */
   | { readonly kind: 'field'; readonly type: 'i32' | 'i64'; readonly name: FieldName }
+  /** A wasm local (regions keep the operands of the last flag-setting instruction in locals). */
+  | { readonly kind: 'local'; readonly type: Type; readonly index: number }
   /** The result of an effect. */
   | { readonly kind: 'temp'; readonly type: Type; readonly id: number }
 

@@ -1,0 +1,89 @@
+// The optimising tier from end to end: discover, structure, analyse, emit. What it needs of the engine is a way to read instructions.
+
+import { type Decoded } from '../../x86/decoder.js'
+import { CANONICAL } from '../../x86/flags.js'
+import { flowOf } from '../../x86/flow.js'
+import { Sem } from '../../x86/semantics.js'
+import { analyse, summarise } from './analyse.js'
+import { type Block, discover, type Instruction, type Source } from './discover.js'
+import { emitRegion, type Region, SITE_SIZE } from './emit.js'
+import { KnownEnvironment } from './environment.js'
+import { analyseGraph } from './structure.js'
+
+/** Decodes the instruction at a guest address into an object of its own; undefined when there is none. */
+export type Reader = (address: number) => Decoded | undefined
+
+export type Plan = {
+  readonly blocks: readonly Block[]
+  /** Bytes for the site table, then for the link words. */
+  readonly siteBytes: number
+  readonly linkBytes: number
+  /** Guest pages the code is on. */
+  readonly pages: readonly number[]
+  emit(siteBase: number, linkBase: number): Region
+}
+
+/** How far to look for whether the flags are still read at an exit. */
+const LOOKAHEAD = 12
+const LINK_SIZE = 4
+
+function record(decoded: Decoded): Instruction {
+  const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
+  decoded.form.semantics(sem)
+  return { decoded, flow: flowOf(decoded.form), effects: sem.finish() }
+}
+
+/** Plans the region that starts at `entry`; undefined when there is nothing to compile. */
+export function planRegion(entry: number, read: Reader, memoryPages: number): Plan | undefined {
+  const source: Source = {
+    instruction(address) {
+      const decoded = read(address)
+      return decoded === undefined ? undefined : record(decoded)
+    },
+  }
+  const blocks = discover(entry, source)
+  if (blocks.length === 0) return undefined
+  const graph = analyseGraph(blocks)
+  const facts = analyse(blocks, graph, flagsLiveAt(source))
+  const count = (predicate: (instruction: Instruction) => boolean) =>
+    blocks.reduce((sum, block) => sum + block.instructions.filter(predicate).length, 0)
+  const pages = new Set<number>()
+  for (const block of blocks) {
+    for (const { decoded } of block.instructions) {
+      pages.add(Math.floor(decoded.address / 4096))
+      pages.add(Math.floor((decoded.next - 1) / 4096))
+    }
+  }
+  return {
+    blocks,
+    siteBytes: (count(() => true) + blocks.length) * SITE_SIZE,
+    linkBytes: count(({ flow }) => flow === 'call') * LINK_SIZE,
+    pages: [...pages],
+    emit: (siteBase, linkBase) => emitRegion(blocks, graph, facts, siteBase, linkBase, memoryPages),
+  }
+}
+
+/** Whether the flags may be read from an address on: follows straight code until they are read or written. */
+function flagsLiveAt(source: Source): (address: number) => boolean {
+  const known = new Map<number, boolean>()
+  return (address) => {
+    const cached = known.get(address)
+    if (cached !== undefined) return cached
+    let live = true
+    let at = address
+    for (let n = 0; n < LOOKAHEAD; n++) {
+      const instruction = source.instruction(at)
+      if (instruction === undefined) break
+      const { readsFlags, writesFlags, barrier } = summarise(instruction)
+      if (readsFlags || barrier) break
+      if (writesFlags) {
+        live = false
+        break
+      }
+      if (instruction.flow !== 'next') break
+      at = instruction.decoded.next
+    }
+    known.set(address, live)
+    return live
+  }
+}

@@ -1,0 +1,496 @@
+// Emits a region: one wasm function, (task) → STATUS, for a function-shaped piece of guest code. Guest registers are locals; the task
+// record is brought up to date where control leaves. A failed access goes to the one landing, which stores what its site's
+// row of the site table names.
+
+import { assert } from '../../lib/assert.js'
+import { Code, ModuleBuilder } from '../../wasm/encoder.js'
+import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
+import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../../x86/ir.js'
+import { Sem } from '../../x86/semantics.js'
+import { DISPATCH } from '../dispatch.js'
+import { HELPERS, STATUS } from '../helpers.js'
+import { EXIT } from '../host.js'
+import { flagInputs, Lowering, type Target } from '../lower.js'
+import { EXIT_REASON, FLAG_AUX, FLAG_RESULT, GPR, POLL, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from '../record.js'
+import { type BlockFacts, type Facts, FLAGS, type Registers } from './analyse.js'
+import type { Block, Successor } from './discover.js'
+import { KnownEnvironment } from './environment.js'
+import type { Graph } from './structure.js'
+
+/** Where the landing finds what to store: rows of 16 bytes {general mask, vector mask, rip}. */
+export type Site = { readonly general: number; readonly vector: number; readonly address: number }
+export const SITE_SIZE = 16
+
+export type Region = {
+  readonly bytes: Uint8Array
+  readonly sites: readonly Site[]
+  /** Link words of guest calls, i32 each, from `linkBase`. */
+  readonly links: number
+}
+
+const TASK = 0
+const functions = [...HELPERS, ...DISPATCH]
+const functionIndex = new Map(functions.map(({ name }, index) => [name, index]))
+
+/** @param siteBase where the caller will put the rows of `sites`; @param linkBase where it has zeroed words for the links */
+export function emitRegion(blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, linkBase: number, memoryPages: number): Region {
+  const builder = new ModuleBuilder()
+  builder.importMemory('lego', 'memory', 1, memoryPages)
+  builder.importTable('lego', 'helpers', functions.length)
+  const type = builder.type(['i32'], ['i32'])
+  const emitter = new Emitter(builder, blocks, graph, facts, siteBase, linkBase)
+  const code = emitter.emit()
+  builder.exportFunction('region', builder.function(type, code))
+  return { bytes: builder.build(), sites: emitter.sites, links: emitter.links }
+}
+
+type Label = { readonly kind: 'loop' | 'after' | 'other'; readonly block: number; readonly depth: number }
+
+class Emitter implements Target {
+  readonly code = new Code(1)
+  readonly task = TASK
+  readonly sites: Site[] = []
+  links = 0
+  readonly #builder: ModuleBuilder
+  readonly #blocks: readonly Block[]
+  readonly #graph: Graph
+  readonly #facts: readonly BlockFacts[]
+  readonly #siteBase: number
+  readonly #linkBase: number
+  readonly #general: number[] = []
+  readonly #vector: number[] = []
+  readonly #translation: number
+  readonly #site: number
+  readonly #flagResult: number
+  readonly #flagAux: number
+  readonly #status: number
+  readonly #lowering: Lowering
+  readonly #labels: Label[] = []
+  /** Depth of the block whose end is the landing. */
+  #landing = 0
+  /** Flags as the instruction about to be recorded finds them. */
+  #pending: FlagState = CANONICAL
+  #instruction: Facts | undefined
+  #address = 0
+  #next = 0
+  /** Registers that the current instruction has updated already (a call pushes, then transfers). */
+  #updatedGeneral = 0
+  #updatedVector = 0
+  /** The branch condition is on the wasm stack's local, for the block's terminator. */
+  #condition = -1
+  #left = false
+
+  constructor(builder: ModuleBuilder, blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, linkBase: number) {
+    this.#builder = builder
+    this.#blocks = blocks
+    this.#graph = graph
+    this.#facts = facts
+    this.#siteBase = siteBase
+    this.#linkBase = linkBase
+    this.#translation = this.code.local('i32')
+    this.#site = this.code.local('i32')
+    this.#flagResult = this.code.local('i64')
+    this.#flagAux = this.code.local('i32')
+    this.#status = this.code.local('i32')
+    for (let n = 0; n < 16; n++) this.#general.push(this.code.local('i64'))
+    for (let n = 0; n < 16; n++) this.#vector.push(this.code.local('v128'))
+    this.#lowering = new Lowering(this)
+  }
+
+  emit(): Code {
+    const { code } = this
+    code.get(TASK)
+    code.memory('i32.load', TRANSLATION)
+    code.set(this.#translation)
+    this.#load(this.#facts[0]!.liveIn)
+    if (this.#facts[0]!.flagsLiveIn) this.#loadFlags()
+    code.block()
+    this.#landing = code.depth
+    this.#tree(0)
+    code.unreachable()
+    code.end()
+    this.#emitLanding()
+    return code
+  }
+
+  // ---- structure: graph to nested labels ------------------------------------------------------------------------
+
+  #tree(block: number): void {
+    const { code } = this
+    const merges = this.#graph.children[block]!.filter((child) => this.#graph.isMerge[child])
+    if (this.#graph.isLoopHeader[block]) {
+      code.loop()
+      this.#labels.push({ kind: 'loop', block, depth: code.depth })
+      this.#poll(block)
+    }
+    // The merge that comes last in order is followed from the outermost block.
+    for (const merge of [...merges].reverse()) {
+      code.block()
+      this.#labels.push({ kind: 'after', block: merge, depth: code.depth })
+    }
+    this.#emitBlock(block)
+    for (const merge of merges) {
+      code.end()
+      this.#labels.pop()
+      this.#tree(merge)
+    }
+    if (this.#graph.isLoopHeader[block]) {
+      code.unreachable()
+      code.end()
+      this.#labels.pop()
+      code.unreachable()
+    }
+  }
+
+  /** Depth to branch to for a block that has an open label; -1 when it is emitted in place instead. */
+  #label(from: number, to: number): number {
+    const back = this.#graph.order[to]! <= this.#graph.order[from]!
+    const kind = back ? 'loop' : 'after'
+    const label = this.#labels.findLast((one) => one.kind === kind && one.block === to)
+    return label === undefined ? -1 : this.code.depth - label.depth
+  }
+
+  #emitBlock(index: number): void {
+    const block = this.#blocks[index]!
+    const facts = this.#facts[index]!
+    this.#pending = CANONICAL
+    this.#left = false
+    block.instructions.forEach((instruction, n) => {
+      const { decoded } = instruction
+      this.#instruction = facts.instructions[n]!
+      this.#address = decoded.address
+      this.#next = decoded.next
+      this.#updatedGeneral = 0
+      this.#updatedVector = 0
+      this.#condition = -1
+      const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, this.#pending))
+      decoded.form.semantics(sem)
+      this.#lowering.instruction(sem.finish())
+    })
+    if (this.#left) return
+    const successors = this.#graph.successors[index]!
+    if (successors.length === 2) this.#branch(index, successors[0]!, successors[1]!, this.#condition)
+    else if (successors.length === 1) this.#go(index, successors[0]!)
+    else this.code.unreachable()
+  }
+
+  #branch(from: number, taken: Successor, otherwise: Successor, condition: number): void {
+    const { code } = this
+    const takenLabel = 'block' in taken ? this.#label(from, taken.block) : -1
+    const otherLabel = 'block' in otherwise ? this.#label(from, otherwise.block) : -1
+    code.get(condition)
+    if (takenLabel >= 0) {
+      code.brIf(takenLabel)
+      this.#go(from, otherwise)
+    } else if (otherLabel >= 0) {
+      code.op('i32.eqz')
+      code.brIf(otherLabel)
+      this.#go(from, taken)
+    } else {
+      code.if()
+      this.#labels.push({ kind: 'other', block: -1, depth: code.depth })
+      this.#go(from, taken)
+      code.else()
+      this.#go(from, otherwise)
+      this.#labels.pop()
+      code.end()
+      code.unreachable()
+    }
+  }
+
+  #go(from: number, successor: Successor): void {
+    if ('exit' in successor) {
+      const facts = this.#facts[from]!
+      this.#writeBack(facts.dirtyOut, facts.flagsLiveOut && (facts.dirtyOut.general & FLAGS) !== 0)
+      this.#setRip(successor.exit)
+      this.code.i32(STATUS.jump)
+      this.code.return()
+      return
+    }
+    const label = this.#label(from, successor.block)
+    if (label >= 0) this.code.br(label)
+    else this.#tree(successor.block)
+  }
+
+  /** A loop's header: leaves when the task is wanted elsewhere; it comes back through a region that starts here. */
+  #poll(block: number): void {
+    const { code } = this
+    const facts = this.#facts[block]!
+    code.get(TASK)
+    code.memory('i32.load', POLL)
+    code.if()
+    code.get(TASK)
+    code.i32(EXIT.poll)
+    code.memory('i32.store', EXIT_REASON)
+    this.#land(facts.dirtyIn, facts.flagsLiveIn, this.#blocks[block]!.address)
+    code.end()
+  }
+
+  // ---- the record -----------------------------------------------------------------------------------------------
+
+  #load({ general, vector }: Registers): void {
+    const { code } = this
+    for (let n = 0; n < 16; n++) {
+      if ((general >> n) & 1) {
+        code.get(TASK)
+        code.memory('i64.load', GPR + n * 8)
+        code.set(this.#general[n]!)
+      }
+    }
+    for (let n = 0; n < 16; n++) {
+      if ((vector >> n) & 1) {
+        code.get(TASK)
+        code.memory('v128.load', VECTOR + n * VECTOR_STRIDE)
+        code.set(this.#vector[n]!)
+      }
+    }
+  }
+
+  #loadFlags(): void {
+    const { code } = this
+    code.get(TASK)
+    code.memory('i64.load', FLAG_RESULT)
+    code.set(this.#flagResult)
+    code.get(TASK)
+    code.memory('i32.load', FLAG_AUX)
+    code.set(this.#flagAux)
+  }
+
+  #storeGeneral(n: number): void {
+    this.code.get(TASK)
+    this.code.get(this.#general[n]!)
+    this.code.memory('i64.store', GPR + n * 8)
+  }
+
+  #storeVector(n: number): void {
+    this.code.get(TASK)
+    this.code.get(this.#vector[n]!)
+    this.code.memory('v128.store', VECTOR + n * VECTOR_STRIDE)
+  }
+
+  #storeFlags(): void {
+    this.code.get(TASK)
+    this.code.get(this.#flagResult)
+    this.code.memory('i64.store', FLAG_RESULT)
+    this.code.get(TASK)
+    this.code.get(this.#flagAux)
+    this.code.memory('i32.store', FLAG_AUX)
+  }
+
+  #writeBack({ general, vector }: Registers, flags: boolean): void {
+    for (let n = 0; n < 16; n++) if ((general >> n) & 1) this.#storeGeneral(n)
+    for (let n = 0; n < 16; n++) if ((vector >> n) & 1) this.#storeVector(n)
+    if (flags) this.#storeFlags()
+  }
+
+  #setRip(address: number): void {
+    this.code.get(TASK)
+    this.code.i64Number(address)
+    this.code.memory('i64.store', RIP)
+  }
+
+  /** Goes to the landing, which stores these registers and this rip; EXIT_REASON is set. */
+  #land(dirty: Registers, flags: boolean, address: number): void {
+    const general = flags ? dirty.general : dirty.general & ~FLAGS
+    let site = this.sites.findIndex((one) => one.address === address && one.general === general && one.vector === dirty.vector)
+    if (site < 0) site = this.sites.push({ general, vector: dirty.vector, address }) - 1
+    this.code.i32(this.#siteBase + site * SITE_SIZE)
+    this.code.set(this.#site)
+    this.code.br(this.code.depth - this.#landing)
+  }
+
+  #emitLanding(): void {
+    const { code } = this
+    const general = this.sites.reduce((all, site) => all | site.general, 0)
+    const vector = this.sites.reduce((all, site) => all | site.vector, 0)
+    const conditional = (offset: number, bit: number, store: () => void) => {
+      code.get(this.#site)
+      code.memory('i32.load', offset)
+      code.i32(1 << bit)
+      code.op('i32.and')
+      code.if()
+      store()
+      code.end()
+    }
+    for (let n = 0; n < 16; n++) if ((general >> n) & 1) conditional(0, n, () => this.#storeGeneral(n))
+    if (general & FLAGS) conditional(0, 16, () => this.#storeFlags())
+    for (let n = 0; n < 16; n++) if ((vector >> n) & 1) conditional(4, n, () => this.#storeVector(n))
+    code.get(TASK)
+    code.get(this.#site)
+    code.memory('i64.load', 8)
+    code.memory('i64.store', RIP)
+    code.i32(STATUS.unwind)
+  }
+
+  // ---- Target: what one instruction needs ------------------------------------------------------------------------
+
+  translation(): void {
+    this.code.get(this.#translation)
+  }
+
+  getRegister(ref: Ref, width: Width | 128): void {
+    const { code } = this
+    assert('index' in ref, 'a region knows its registers')
+    if (ref.bank === 'vector') {
+      code.get(this.#vector[ref.index]!)
+      return
+    }
+    code.get(this.#general[ref.index]!)
+    if (width === 64) return
+    code.op('i32.wrap_i64')
+    if (width === 32) return
+    if (ref.high) {
+      code.i32(8)
+      code.op('i32.shr_u')
+    }
+    code.i32(width === 16 ? 0xffff : 0xff)
+    code.op('i32.and')
+  }
+
+  setRegister(ref: Ref, width: Width | 128, value: () => void): void {
+    const { code } = this
+    assert('index' in ref, 'a region knows its registers')
+    if (ref.bank === 'vector') {
+      value()
+      code.set(this.#vector[ref.index]!)
+      this.#updatedVector |= 1 << ref.index
+      return
+    }
+    const local = this.#general[ref.index]!
+    this.#updatedGeneral |= 1 << ref.index
+    if (width === 64 || width === 32) {
+      value()
+      if (width === 32) code.op('i64.extend_i32_u')
+      code.set(local)
+      return
+    }
+    const shift = ref.high ? 8 : 0
+    code.get(local)
+    code.i64(~((width === 16 ? 0xffff : 0xff) << shift), -1)
+    code.op('i64.and')
+    value()
+    code.op('i64.extend_i32_u')
+    if (shift > 0) {
+      code.i64(shift, 0)
+      code.op('i64.shl')
+    }
+    code.op('i64.or')
+    code.set(local)
+  }
+
+  getFlag(which: 'result' | 'aux'): void {
+    this.code.get(which === 'result' ? this.#flagResult : this.#flagAux)
+  }
+
+  setFlags(state: FlagState, emit: (node: Node) => void): void {
+    const { code } = this
+    // Operands stay in locals of their own for conditions further down the block; what nobody reads, TurboFan drops.
+    const held = new Map<Node, Node>()
+    const hold = (node: Node): Node => {
+      if (node.kind === 'const') return node
+      const known = held.get(node)
+      if (known !== undefined) return known
+      const index = code.local(node.type)
+      emit(node)
+      code.set(index)
+      const local: Node = { kind: 'local', type: node.type, index }
+      held.set(node, local)
+      return local
+    }
+    if (this.#instruction!.canonicalFlags) {
+      // Both words are computed before either local changes: they may be made of the old ones.
+      emit(resultOf(state))
+      emit(auxOf(state))
+      code.set(this.#flagAux)
+      code.set(this.#flagResult)
+    }
+    if (state.kind === 'canonical' && this.#instruction!.canonicalFlags) this.#pending = CANONICAL
+    else {
+      for (const node of flagInputs(state)) hold(node)
+      const of = (node: Node) => held.get(node) ?? node
+      this.#pending = { ...state, a: of(state.a), b: of(state.b), result: of(state.result), aux: state.aux && of(state.aux) }
+    }
+  }
+
+  field(_name: FieldName, _type: 'i32' | 'i64'): void {
+    assert(false, 'a region knows its operands')
+  }
+
+  callHelper(helper: string): void {
+    const index = functionIndex.get(helper)
+    assert(index !== undefined, `no such helper: ${helper}`)
+    const { params, results } = functions[index]!
+    this.code.i32(index)
+    this.code.callIndirect(this.#builder.type(params, results), 0)
+  }
+
+  leave(): void {
+    const facts = this.#instruction!
+    this.#land(facts.dirtyBefore, facts.flagsLiveBefore, this.#address)
+  }
+
+  beforeSync(): void {
+    const facts = this.#instruction!
+    this.#writeBack(facts.dirtyBefore, facts.flagsLiveBefore && (facts.dirtyBefore.general & FLAGS) !== 0)
+    this.#setRip(this.#address)
+  }
+
+  afterSync(): void {
+    const { code } = this
+    code.if()
+    code.i32(STATUS.unwind)
+    code.return()
+    code.end()
+    this.#reload()
+  }
+
+  #reload(): void {
+    const facts = this.#instruction!
+    this.#load(facts.liveAfter)
+    if (facts.flagsLiveAfter) this.#loadFlags()
+    this.#pending = CANONICAL
+  }
+
+  transfer(effect: Extract<Effect, { kind: 'jump' | 'branch' | 'callTo' | 'ret' }>, emit: (node: Node) => void): void {
+    const { code } = this
+    if (effect.kind === 'branch') {
+      emit(effect.condition)
+      this.#condition = this.#status
+      code.set(this.#status)
+      return
+    }
+    // A direct jump is the block's edge.
+    if (effect.kind === 'jump' && effect.target.kind === 'const') return
+    const facts = this.#instruction!
+    const dirty = {
+      general: facts.dirtyBefore.general | this.#updatedGeneral,
+      vector: facts.dirtyBefore.vector | this.#updatedVector,
+    }
+    this.#writeBack(dirty, facts.flagsLiveBefore && (dirty.general & FLAGS) !== 0)
+    code.get(TASK)
+    emit(effect.target)
+    code.memory('i64.store', RIP)
+    if (effect.kind !== 'callTo') {
+      code.i32(effect.kind === 'ret' ? STATUS.ret : STATUS.jump)
+      code.return()
+      this.#left = true
+      return
+    }
+    code.get(TASK)
+    if (effect.target.kind === 'const') {
+      code.i32(this.#linkBase + this.links++ * 4)
+      this.callHelper('callLinked')
+    } else this.callHelper('callDynamic')
+    code.tee(this.#status)
+    code.get(TASK)
+    code.memory('i64.load', RIP)
+    code.i64Number(this.#next)
+    code.op('i64.ne')
+    code.op('i32.or')
+    code.if()
+    code.get(this.#status)
+    code.return()
+    code.end()
+    this.#reload()
+  }
+}

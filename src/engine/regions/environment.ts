@@ -1,0 +1,72 @@
+// Operands of a decoded instruction as known registers and constants: what semantics see when a region is compiled.
+
+import { branchTarget, type Decoded, NO_REGISTER, RIP_BASE, SEGMENT_FS, SEGMENT_NONE } from '../../x86/decoder.js'
+import { add, and, shl } from '../../x86/expr.js'
+import { type FlagState, i32, i64, i64Number, type Node, type Ref, type Width } from '../../x86/ir.js'
+import { type Environment, general, RSP } from '../../x86/semantics.js'
+import { WORD } from '../../x86/words.js'
+
+export class KnownEnvironment implements Environment {
+  readonly #decoded: Decoded
+  readonly #flags: FlagState
+  constructor(decoded: Decoded, flags: FlagState) {
+    this.#decoded = decoded
+    this.#flags = flags
+  }
+
+  get memory(): boolean {
+    return this.#decoded.memory
+  }
+  get lock(): boolean {
+    return this.#decoded.lock
+  }
+  get repeat(): Decoded['repeat'] {
+    return this.#decoded.form.options.repeat === undefined ? 'none' : this.#decoded.repeat
+  }
+  get baseIsStack(): boolean {
+    return this.#decoded.base === RSP
+  }
+
+  register(place: 'reg' | 'rm' | 'opcode', bank: 'gpr' | 'vector', width: Width | 128): Ref {
+    const { reg, rm, opcodeRegister, rex } = this.#decoded
+    const index = place === 'reg' ? reg : place === 'rm' ? rm : opcodeRegister
+    if (bank === 'vector') return { bank, index }
+    // Without a REX prefix byte registers 4–7 are ah ch dh bh (SDM table 3-2).
+    return width === 8 && !rex && index >= 4 && index < 8 ? { bank, index: index - 4, high: true } : { bank, index, high: false }
+  }
+
+  immediate(type: 'i32' | 'i64'): Node {
+    return type === 'i32' ? i32(this.#decoded.immediateLow) : i64(this.#decoded.immediateLow, this.#decoded.immediateHigh)
+  }
+
+  address(): Node {
+    const { segment } = this.#decoded
+    if (segment === SEGMENT_NONE) return this.offset()
+    const base: Node = { kind: 'word', type: 'i64', offset: segment === SEGMENT_FS ? WORD.fsBase : WORD.gsBase }
+    return add(base, this.offset())
+  }
+
+  offset(): Node {
+    const { base, index, scale, displacement, address32, next } = this.#decoded
+    const read = (register: number): Node => ({ kind: 'get', type: 'i64', ref: general(register), width: 64 })
+    const fixed = i64Number(base === RIP_BASE ? displacement + next : displacement)
+    let sum: Node | undefined
+    if (base !== NO_REGISTER && base !== RIP_BASE) sum = read(base)
+    if (index !== NO_REGISTER) {
+      const scaled = scale === 0 ? read(index) : shl(read(index), i64(scale))
+      sum = sum === undefined ? scaled : add(sum, scaled)
+    }
+    sum = sum === undefined ? fixed : add(sum, fixed)
+    return address32 ? and(sum, i64(-1, 0)) : sum
+  }
+
+  next(): Node {
+    return i64Number(this.#decoded.next)
+  }
+  target(): Node {
+    return i64Number(branchTarget(this.#decoded))
+  }
+  flags(): FlagState {
+    return this.#flags
+  }
+}
