@@ -129,7 +129,9 @@ const dotProduct =
     const sum = (v: Node, ...order: number[]) => pure(`${SHAPE[real]}.add`, v, pick(v, v, SIZE[real], ...order))
     const products = pure('v128.and', pure(`${SHAPE[real]}.mul`, s.vec(0), s.vec(1)), mask(shrU(imm, i32(4))))
     const total = real === 'f32' ? sum(sum(products, 1, 0, 3, 2), 2, 3, 0, 1) : sum(products, 1, 0)
-    s.setVec(0, pure('v128.and', total, mask(imm)))
+    // Lane 0's sum everywhere: the others add in another order, which shows when two products are NaNs.
+    const everywhere = pick(total, total, SIZE[real], ...(real === 'f32' ? [0, 0, 0, 0] : [0, 0]))
+    s.setVec(0, pure('v128.and', everywhere, mask(imm)))
   }
 
 /** unpcklps, unpckhps, unpcklpd, unpckhpd are integer interleaves by another name. */

@@ -65,13 +65,19 @@ const enter: Semantics = (s) => {
   s.raise(UNDEFINED_OPCODE, and(shrU(immediate, i32(16)), i32(31)))
   const frame = sub(s.reg(RSP, 64), i64(s.width / 8))
   s.store(frame, s.width, s.reg(RBP))
+  const top = sub(frame, zext64(and(immediate, i32(0xffff))))
+  // The new top of the stack must be writable (SDM vol. 2A, ENTER).
+  s.modifyAt(top, s.width)
   s.setReg(RBP, s.width, frame)
-  s.setReg(RSP, 64, sub(frame, zext64(and(immediate, i32(0xffff)))))
+  s.setReg(RSP, 64, top)
 }
 
 const untestable = { untestable: true }
 const ends = { untestable: true, ends: true }
 const hint = (encoding: string, name: string, operands: string) => form(encoding, name, operands, nothing)
+
+/** Flushing a line reads it, as far as faults go (SDM vol. 2A, CLFLUSH). */
+const flush = (encoding: string, name: string) => form(encoding, name, 'Mb', (s) => void s.load(s.address(), 8))
 
 /** Instructions that user mode may not execute: [encoding, mnemonic, operands]. */
 const PRIVILEGED: readonly (readonly [string, string, string])[] = [
@@ -130,9 +136,9 @@ export const system: readonly Form[] = [
   form('NP 0F AE /5', 'lfence', 'Rd', nothing),
   form('NP 0F AE /6', 'mfence', 'Rd', helper('fence')),
   form('NP 0F AE /7', 'sfence', 'Rd', nothing),
-  hint('NP 0F AE /7', 'clflush', 'Mb'),
-  hint('66 0F AE /7', 'clflushopt', 'Mb'),
-  hint('66 0F AE /6', 'clwb', 'Mb'),
+  flush('NP 0F AE /7', 'clflush'),
+  flush('66 0F AE /7', 'clflushopt'),
+  flush('66 0F AE /6', 'clwb'),
   form('0F 77', 'emms', '', (s) => s.setWord(WORD.x87Tag, i32(0xffff)), untestable),
   form('C8', 'enter', 'Iw Ib', enter, { default64: true }),
   hint('F3 90', 'pause', ''),

@@ -45,8 +45,10 @@ export type Case = {
   readonly vectors: Uint8Array
   /** Eight-byte words over the common fill of the data area, at any offset; they may not overlap. */
   readonly patches: readonly Word[]
-  /** Flags that the code leaves undefined. */
+  /** Flags that the code leaves undefined at its end. */
   readonly undefinedFlags: number
+  /** The same before each instruction, by its offset in the code, for one that faults; absent: none. */
+  readonly undefinedAt?: ReadonlyMap<number, number>
 }
 
 export type Outcome = {

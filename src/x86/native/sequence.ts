@@ -15,7 +15,7 @@ const RSI = 6
 const RDI = 7
 const POINTERS: ReadonlyMap<number, number> = new Map([
   [14, DATA_BASE + 0x0ff0],
-  [15, DATA_BASE + 0x2008],
+  [15, DATA_BASE + 0x2000],
 ])
 const RESERVED: ReadonlySet<number> = new Set([4, ...POINTERS.keys()])
 
@@ -38,6 +38,19 @@ function rowOf(encoding: string): Form {
 const LEA = rowOf('8D /r')
 const MOV = rowOf('B8+r')
 const CMP = rowOf('3D')
+
+/** A way to memory for a row: on a 16-byte boundary when it must be, but for a few. */
+const placeFor = ({ operands, mnemonic }: Form, prng: Prng) => {
+  const aligned = operands.some(({ size }) => size === 'x') || mnemonic === 'cmpxchg16b'
+  return aligned && !prng.chance(0.01) ? placeAligned : place
+}
+
+function placeAligned(target: number, prng: Prng) {
+  for (;;) {
+    const placed = place(target & ~15, prng)
+    if (placed.operand.base !== 4) return placed
+  }
+}
 
 function place(target: number, prng: Prng) {
   const operand = (base: number, displacement: number): MemoryOperand => ({
@@ -87,8 +100,12 @@ function unit(prng: Prng): Instruction[] {
   const offsets = /^bt[src]?$/.test(form.mnemonic) && form.digit < 0
   const target = DATA_BASE + 64 + 16 * prng.below((DATA_SIZE - 256) / 16) + (prng.chance(0.3) ? prng.below(16) : 0)
   return [
-    generate(form, width, prng, { reserved: RESERVED, target, place, ...(offsets ? { rm: 'register' as const } : {}) })
-      .instruction,
+    generate(form, width, prng, {
+      reserved: RESERVED,
+      target,
+      place: placeFor(form, prng),
+      ...(offsets ? { rm: 'register' as const } : {}),
+    }).instruction,
   ]
 }
 
@@ -104,11 +121,11 @@ const BITS: readonly (readonly [iced.RflagsBits, string])[] = [
   [RflagsBits.OF, 'o'],
 ]
 const toMask = (bits: number): number => flagMask(BITS.map(([bit, letter]) => (bits & bit ? letter : '')).join(''))
-/** They write flags only for a count other than zero. */
+/** They write flags only for a count other than zero, as repeated instructions do. */
 const CONDITIONAL = /^(sh|sal|sar|ro|rc)/
 
 type Effect = { readonly reads: number; readonly writes: number; readonly leaves: number }
-function flagsOf(bytes: Uint8Array, { form }: Instruction): Effect {
+function flagsOf(bytes: Uint8Array, { form, repeat }: Instruction): Effect {
   const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None)
   const instruction = decoder.decode()
   const { rflagsRead, rflagsModified, rflagsUndefined } = instruction
@@ -117,25 +134,27 @@ function flagsOf(bytes: Uint8Array, { form }: Instruction): Effect {
   const leaves = toMask(rflagsUndefined) | flagMask(form.options.undefinedFlags ?? '')
   return {
     reads: toMask(rflagsRead),
-    writes: CONDITIONAL.test(form.mnemonic) ? 0 : toMask(rflagsModified) & ~leaves,
+    writes: repeat !== 'none' || CONDITIONAL.test(form.mnemonic) ? 0 : toMask(rflagsModified) & ~leaves,
     leaves,
   }
 }
 
-type Assembled = { readonly code: Uint8Array; readonly undefinedFlags: number }
+type Assembled = Pick<Case, 'code' | 'undefinedFlags' | 'undefinedAt'>
 
 /** The code of a sequence, or the index of an instruction that reads a flag which one before left undefined. */
 function assemble(instructions: readonly Instruction[]): Assembled | number {
   const code: number[] = []
+  const undefinedAt = new Map<number, number>()
   let undefinedFlags = 0
   for (const [n, instruction] of instructions.entries()) {
     const bytes = encode(instruction, CODE_BASE + code.length)
     const { reads, writes, leaves } = flagsOf(bytes, instruction)
     if ((reads & undefinedFlags) !== 0) return n
+    undefinedAt.set(code.length, undefinedFlags)
     undefinedFlags = (undefinedFlags & ~writes) | leaves
     code.push(...bytes)
   }
-  return { code: Uint8Array.from(code), undefinedFlags }
+  return { code: Uint8Array.from(code), undefinedFlags, undefinedAt }
 }
 
 /** A sequence of `shortest` to `longest` instructions. */
