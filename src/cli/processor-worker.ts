@@ -1,0 +1,92 @@
+// The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
+// Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
+import { workerData } from 'node:worker_threads'
+import { E } from '../abi/errno.js'
+import { SIG } from '../abi/signal.js'
+import { exitCodeOf, isSignaled, termSignalOf } from '../abi/wait.js'
+import { Engine } from '../engine/engine.js'
+import { linuxHost } from '../host/linux.js'
+import type { Host } from '../host/host.js'
+import { Processor } from '../processor/processor.js'
+import type { LoadFailure } from '../processor/loader.js'
+import type { MemoryOptions } from '../processor/layout.js'
+import { parseMount } from '../storage/mounts.js'
+import { StorageManager } from '../storage/storage-manager.js'
+import type { MemoryMethods } from '../wire/memory-protocol.js'
+import { dispatcher, newCounters } from '../../syscalls/table.js'
+import type { RunOptions } from './run-options.js'
+
+export interface WorkerInput {
+  readonly options: RunOptions
+  readonly cache: MemoryOptions
+  readonly memory: WebAssembly.Memory
+}
+
+const STDERR = 2
+/** As a shell reports a program it cannot run. */
+const NOT_FOUND = 127
+const NOT_EXECUTABLE = 126
+
+const encoder = new TextEncoder()
+
+function complain(host: Host, text: string): void {
+  host.write(STDERR, encoder.encode(text))
+}
+
+async function managerFor(options: RunOptions, storage: StorageManager): Promise<MemoryMethods> {
+  if (options.memory !== null) {
+    const { connectMemory } = await import('./remote-memory.js')
+    return connectMemory(options.memory)
+  }
+  const { MemoryManager } = await import('../memory/memory-manager.js')
+  return new MemoryManager({ source: storage })
+}
+
+function exitStatusOf({ errno }: LoadFailure): number {
+  return errno === -E.NOENT || errno === -E.NOTDIR ? NOT_FOUND : NOT_EXECUTABLE
+}
+
+const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
+
+/** Makes processor and guest; the status to exit with. Does not return when the guest died by a signal. */
+async function run({ options, cache, memory }: WorkerInput): Promise<number> {
+  const host = linuxHost()
+  const mounts = options.mounts.map((text) => parseMount(text)!)
+  const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
+  const manager = await managerFor(options, storage)
+  const counters = newCounters()
+  const processor = new Processor({
+    memory,
+    cache,
+    host,
+    storage,
+    manager,
+    makeEngine: (engine) => new Engine({ ...engine, tier: options.engine }),
+    dispatch: dispatcher(counters, options.strace ? (line) => complain(host, `${line}\n`) : null),
+    deterministic: options.deterministic,
+    seed: options.seed,
+  })
+  const { program, args, env, cwd } = options
+  const failure = processor.start({ path: program, argv: [program, ...args], env, cwd })
+  if (failure !== null) {
+    complain(host, `lego: ${program}: ${failure.reason}\n`)
+    return exitStatusOf(failure)
+  }
+  const { kernel } = processor
+  kernel.onFatalSignal = (task, { signal }) => {
+    if (signal !== SIG.ILL) return
+    const code = new Uint8Array(16)
+    const known = task.memory.copyIn(task.rip, code) >= 0
+    const bytes = known ? Array.from(code, hexByte).join(' ') : 'unreadable'
+    complain(host, `lego: illegal instruction at 0x${task.rip.toString(16)}: ${bytes}\n`)
+  }
+  const status = processor.run()
+  if (options.stats !== 'none') {
+    const { reportStatistics } = await import('./statistics.js')
+    complain(host, reportStatistics(options.stats, kernel, counters, manager))
+  }
+  if (isSignaled(status)) host.dieBySignal(termSignalOf(status))
+  return isSignaled(status) ? 128 + termSignalOf(status) : exitCodeOf(status)
+}
+
+process.exit(await run(workerData as WorkerInput))

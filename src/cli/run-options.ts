@@ -1,0 +1,29 @@
+// What `lego run` was asked for, as plain data: it crosses to the worker that runs the guest. `parseSize('64M')` reads a size.
+
+export interface RunOptions {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly cacheSize: number
+  readonly ways: number
+  readonly policy: 'fifo' | 'lru'
+  /** unix:PATH of a memory manager, or null for one of our own. */
+  readonly memory: string | null
+  readonly root: string | null
+  readonly mounts: readonly string[]
+  readonly env: readonly string[]
+  readonly cwd: string
+  readonly strace: boolean
+  readonly stats: 'none' | 'text' | 'json'
+  readonly deterministic: boolean
+  readonly seed: number
+  readonly vcpus: number
+  readonly engine: 'interpreter' | 'regions'
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+
+/** Bytes of '4096', '64K', '1G'; NaN when it is not a size. */
+export function parseSize(text: string): number {
+  const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text)
+  return match === null ? Number.NaN : Number(match[1]) * UNITS[match[2]!.toUpperCase()]!
+}

@@ -1,0 +1,70 @@
+// `lego run`: starts the worker that runs the guest. The main thread only owns host signals, time-slice ticks and the exit status.
+import { writeSync } from 'node:fs'
+import { constants } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { POLL } from '../engine/record.js'
+import { CONTROL, CONTROL_BASE, DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
+import type { WorkerInput } from './processor-worker.js'
+import type { RunOptions } from './run-options.js'
+
+/** Guest calls nest on the worker's stack. */
+const STACK_MB = 64
+const TICK_MS = 10
+const CONTROL_AT = CONTROL_BASE >> 2
+const ONE = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0])
+
+/** Signals that a guest may want; the others keep their effect on us, which is the same as on a program. */
+const FORWARDED = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGTERM',
+  'SIGCONT',
+  'SIGWINCH',
+  'SIGURG',
+] as const
+
+function forwardSignals(words: Int32Array): void {
+  for (const name of FORWARDED) {
+    process.on(name, () => {
+      const signal = constants.signals[name]
+      Atomics.or(words, CONTROL_AT + CONTROL.SIGNALS_LOW, 1 << (signal - 1))
+      pollRunning(words)
+      const eventfd = Atomics.load(words, CONTROL_AT + CONTROL.EVENTFD)
+      if (eventfd > 0) writeSync(eventfd, ONE)
+    })
+  }
+}
+
+function pollRunning(words: Int32Array): void {
+  const record = Atomics.load(words, CONTROL_AT + CONTROL.RUNNING)
+  if (record !== 0) Atomics.store(words, (record + POLL) >> 2, 1)
+}
+
+/** Starts the guest and resolves to the exit status; a guest that died by a signal takes this process with it. */
+export function run(options: RunOptions): Promise<number> {
+  const cache = { ...DEFAULT_OPTIONS, size: options.cacheSize, ways: options.ways, policy: options.policy, vcpus: options.vcpus }
+  const { pages } = memoryMap(cache)
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+  const words = new Int32Array(memory.buffer)
+  const input: WorkerInput = { options, cache, memory }
+  const worker = new Worker(new URL('./processor-worker.js', import.meta.url), {
+    workerData: input,
+    resourceLimits: { stackSizeMb: STACK_MB },
+    stdin: false,
+  })
+  forwardSignals(words)
+  const ticks = setInterval(() => {
+    if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) !== 0) pollRunning(words)
+  }, TICK_MS)
+  return new Promise((resolve, reject) => {
+    worker.on('error', reject)
+    worker.on('exit', (status) => {
+      clearInterval(ticks)
+      resolve(status)
+    })
+  })
+}

@@ -1,0 +1,306 @@
+// Address spaces as the processor knows them: a mirror of each vma list, and the calls that change it (mmap and friends), in the order that memory
+// manager, mirror, ExCache and engine need. `AddressSpaces` is also the ExCache's LineSource: it says what backs a page and moves lines.
+// The rules of mmap(2) are the memory manager's; nothing here repeats them.
+import { E, err } from '../abi/errno.js'
+import { MAP, MREMAP, PROT } from '../abi/mman.js'
+import { BUS, SEGV, SIG } from '../abi/signal.js'
+import type { ExCache } from '../excache/excache.js'
+import type { LineSource, Resolution } from '../excache/source.js'
+import { assert } from '../lib/assert.js'
+import { applyChange, type LayoutChange, PAGE, TASK_SIZE, type Vma, vmaIndex } from '../wire/layout.js'
+import type { MemoryMethods } from '../wire/memory-protocol.js'
+import type { GuestEngine } from './guest-engine.js'
+import { GuestMemory, SCRATCH_SIZE } from './guest-memory.js'
+
+/** Where mmap(2) places downwards from: as the kernel without randomisation. */
+export const MMAP_TOP = 0x7ffff7fff000
+
+export type MapRequest = Omit<Parameters<MemoryMethods['map']>[0], 'asid'>
+
+const pageUp = (value: number): number => Math.ceil(value / PAGE) * PAGE
+
+export class AddressSpace {
+  readonly asid: number
+  readonly vmas: Vma[]
+  readonly memory: GuestMemory
+  /** Processes and threads' processes that use it (vfork and CLONE_VM share one). */
+  users = 1
+  /** RLIMIT_STACK, for growing. */
+  stackLimit = 8 << 20
+  /** What the loader found, for /proc and prctl. */
+  brkStart = 0
+
+  constructor(asid: number, vmas: Vma[], memory: GuestMemory) {
+    this.asid = asid
+    this.vmas = vmas
+    this.memory = memory
+  }
+}
+
+export class AddressSpaces implements LineSource {
+  readonly #manager: MemoryMethods
+  readonly #bytes: Uint8Array
+  readonly #spaces = new Map<number, AddressSpace>()
+  readonly #scratch = new DataView(new ArrayBuffer(SCRATCH_SIZE))
+  #lastAsid = 0
+  #recent: AddressSpace | undefined
+  #cache: ExCache | undefined
+  #engine: GuestEngine | undefined
+
+  constructor(manager: MemoryMethods, bytes: Uint8Array) {
+    this.#manager = manager
+    this.#bytes = bytes
+  }
+
+  /** The ExCache and the engine are made after this, as they call it. */
+  connect(cache: ExCache, engine: GuestEngine): void {
+    this.#cache = cache
+    this.#engine = engine
+  }
+
+  get #lines(): ExCache {
+    assert(this.#cache !== undefined, 'the ExCache is connected')
+    return this.#cache
+  }
+
+  get(asid: number): AddressSpace | undefined {
+    if (this.#recent?.asid !== asid) this.#recent = this.#spaces.get(asid)
+    return this.#recent
+  }
+
+  #add(asid: number, vmas: Vma[]): AddressSpace {
+    const space = new AddressSpace(asid, vmas, new GuestMemory(this.#lines, 0, asid, this.#bytes, this.#scratch))
+    this.#spaces.set(asid, space)
+    return space
+  }
+
+  create(): AddressSpace {
+    const asid = ++this.#lastAsid
+    const result = this.#manager.createSpace({ asid, mmapTop: MMAP_TOP })
+    assert(result === 0, `the memory manager makes space ${asid}: ${result}`)
+    return this.#add(asid, [])
+  }
+
+  /** fork(2): a copy on write, or a negative errno. */
+  fork(parent: AddressSpace): AddressSpace | number {
+    const asid = ++this.#lastAsid
+    let result = 0
+    this.#lines.fork(parent.asid, asid, () => {
+      result = this.#manager.fork({ parent: parent.asid, child: asid })
+    })
+    if (result < 0) {
+      this.#lines.dropSpace(asid)
+      return result
+    }
+    const child = this.#add(asid, [...parent.vmas])
+    child.stackLimit = parent.stackLimit
+    child.brkStart = parent.brkStart
+    return child
+  }
+
+  /** One user less; the last one frees it. */
+  release(space: AddressSpace): void {
+    if (--space.users > 0) return
+    this.#flushShared(space, 0, TASK_SIZE)
+    this.#lines.dropSpace(space.asid)
+    this.#engine?.dropSpace(space.asid)
+    this.#manager.destroySpace({ asid: space.asid })
+    this.#spaces.delete(space.asid)
+    this.#recent = undefined
+  }
+
+  // The calls of mmap(2) and its family: results as the system calls'.
+
+  map(space: AddressSpace, request: MapRequest): number {
+    const fixed = (request.flags & MAP.FIXED) !== 0
+    if (fixed) this.#flushShared(space, request.address, request.address + request.length)
+    const change = this.#manager.map({ ...request, asid: space.asid })
+    if (change.result < 0) return change.result
+    applyChange(space.vmas, change)
+    // Elsewhere nothing was mapped before, and unmapping left no lines.
+    if (fixed) this.#forget(space, change.result, pageUp(request.length), true)
+    return change.result
+  }
+
+  unmap(space: AddressSpace, address: number, length: number): number {
+    this.#flushShared(space, address, address + length)
+    const change = this.#manager.unmap({ asid: space.asid, address, length })
+    applyChange(space.vmas, change)
+    if (change.result >= 0) this.#forget(space, address, pageUp(length), true)
+    return change.result
+  }
+
+  protect(space: AddressSpace, address: number, length: number, prot: number): number {
+    const change = this.#manager.protect({ asid: space.asid, address, length, prot })
+    applyChange(space.vmas, change)
+    if (change.start === change.end) return change.result
+    for (const vma of change.vmas) {
+      const start = Math.max(vma.start, change.start)
+      const end = Math.min(vma.end, change.end)
+      if (start < end) this.#lines.protect(space.asid, start / PAGE, (end - start) / PAGE, vma.prot)
+    }
+    this.#engine?.invalidate(space.asid, change.start / PAGE, (change.end - change.start) / PAGE)
+    return change.result
+  }
+
+  remap(
+    space: AddressSpace,
+    oldAddress: number,
+    oldLength: number,
+    newLength: number,
+    flags: number,
+    newAddress: number,
+  ): number {
+    // The pages move inside the memory manager: it needs what the cache has.
+    if (oldAddress % PAGE === 0 && oldAddress + oldLength <= TASK_SIZE) {
+      this.#flushShared(space, oldAddress, oldAddress + oldLength)
+      this.#forget(space, oldAddress, pageUp(oldLength), false)
+    }
+    if ((flags & MREMAP.FIXED) !== 0) this.#flushShared(space, newAddress, newAddress + newLength)
+    const change = this.#manager.remap({ asid: space.asid, oldAddress, oldLength, newLength, flags, newAddress })
+    applyChange(space.vmas, change)
+    if (change.result < 0) return change.result
+    if (change.result !== oldAddress) {
+      this.#forget(space, change.result, pageUp(newLength), true)
+      const moved = Math.min(pageUp(oldLength), pageUp(newLength))
+      this.#lines.moved(space.asid, oldAddress / PAGE, change.result / PAGE, moved / PAGE)
+    } else if (newLength < oldLength)
+      this.#forget(space, oldAddress + pageUp(newLength), pageUp(oldLength) - pageUp(newLength), true)
+    return change.result
+  }
+
+  brk(space: AddressSpace, address: number): number {
+    const change = this.#manager.brk({ asid: space.asid, address })
+    applyChange(space.vmas, change)
+    this.#forgetUnmapped(space, change)
+    return change.result
+  }
+
+  startBrk(space: AddressSpace, address: number): void {
+    space.brkStart = address
+    this.#manager.startBrk({ asid: space.asid, address })
+  }
+
+  /** MADV_DONTNEED. */
+  discard(space: AddressSpace, address: number, length: number): number {
+    this.#flushShared(space, address, address + length)
+    const result = this.#manager.discard({ asid: space.asid, address, length })
+    if (result !== -E.INVAL && length > 0) this.#forget(space, address, pageUp(length), true)
+    return result
+  }
+
+  /** msync(2), and before the file is read by other means: shared file pages go to their file. */
+  sync(space: AddressSpace, address: number, length: number): void {
+    this.#flushShared(space, address, address + length)
+  }
+
+  #forgetUnmapped(space: AddressSpace, change: LayoutChange): void {
+    let at = change.start
+    for (const vma of [...change.vmas, undefined]) {
+      const next = Math.min(vma?.start ?? change.end, change.end)
+      if (next > at) this.#forget(space, at, next - at, true)
+      at = vma?.end ?? change.end
+    }
+  }
+
+  #forget(space: AddressSpace, address: number, length: number, discard: boolean): void {
+    const count = Math.min(length, TASK_SIZE - address) / PAGE
+    if (count <= 0) return
+    this.#lines.invalidate(space.asid, address / PAGE, count, { discard })
+    this.#engine?.invalidate(space.asid, address / PAGE, count)
+  }
+
+  /** Writes the lines of shared file mappings in start..end back, so that the file has them before the mapping goes. */
+  #flushShared(space: AddressSpace, start: number, end: number): void {
+    for (let index = vmaIndex(space.vmas, start); index < space.vmas.length; index++) {
+      const vma = space.vmas[index]!
+      if (vma.start >= end) return
+      if (vma.object === 0 || vma.file === '' || (vma.maxProt & PROT.WRITE) === 0) continue
+      this.#lines.flushObject(vma.object, vma.offset / PAGE, (vma.end - vma.start) / PAGE)
+    }
+  }
+
+  // LineSource
+
+  resolve(asid: number, page: number, access: number, out: Resolution): void {
+    const space = this.get(asid)
+    const address = page * PAGE
+    let vma = space === undefined ? undefined : space.vmas[vmaIndex(space.vmas, address)]
+    if (vma !== undefined && vma.start > address) vma = this.#grow(space!, vma, address)
+    if (vma === undefined) {
+      out.kind = 'fault'
+      out.signal = SIG.SEGV
+      out.code = SEGV.MAPERR
+      return
+    }
+    // x86 page tables: what may be written or executed may be read.
+    const needed = access === 0 ? PROT.READ | PROT.WRITE | PROT.EXEC : access === 1 ? PROT.WRITE : PROT.EXEC
+    if ((vma.prot & needed) === 0) {
+      out.kind = 'fault'
+      out.signal = SIG.SEGV
+      out.code = SEGV.ACCERR
+      return
+    }
+    out.prot = vma.prot
+    out.object = vma.object
+    out.page = vma.object === 0 ? page : (vma.offset + (address - vma.start)) / PAGE
+    out.kind = vma.file === '' && (vma.object === 0 || (vma.flags & MAP.ANONYMOUS) !== 0) ? 'zero' : 'fetch'
+  }
+
+  #grow(space: AddressSpace, vma: Vma, address: number): Vma | undefined {
+    if ((vma.flags & MAP.GROWSDOWN) === 0) return undefined
+    const change = this.#manager.grow({ asid: space.asid, address, limit: space.stackLimit })
+    if (change.result < 0) return undefined
+    applyChange(space.vmas, change)
+    return space.vmas[vmaIndex(space.vmas, address)]
+  }
+
+  fetch(space: number, page: number, into: number, out: Resolution): number {
+    const target = this.#bytes.subarray(into, into + PAGE)
+    const result =
+      space > 0
+        ? this.#manager.fetch({ asid: space, page, count: 1, into: target })
+        : this.#manager.fetchObject({ object: -space, page, count: 1, into: target })
+    if (result >= 0) return 0
+    const beyondEnd = result === err(E.IO)
+    out.signal = beyondEnd ? SIG.BUS : SIG.SEGV
+    out.code = beyondEnd ? BUS.ADRERR : SEGV.MAPERR
+    return result
+  }
+
+  writeBack(space: number, page: number, from: number): void {
+    const bytes = this.#bytes.subarray(from, from + PAGE)
+    // Fails only for memory that is gone, or where the owner is full: no task can be told.
+    if (space > 0) this.#manager.writeBack({ asid: space, page, bytes })
+    else this.#manager.writeBackObject({ object: -space, page, bytes })
+  }
+
+  onCodeWrite(asid: number, page: number, space: number): boolean {
+    if (space > 0) return this.#engine?.invalidate(asid, page, 1) !== false
+    // An object's page: wherever it is mapped. The write came through (asid, page), the object's page is that mapping's.
+    const writer = this.get(asid)
+    const through = writer?.vmas[vmaIndex(writer.vmas, page * PAGE)]
+    if (through === undefined) return false
+    const offset = through.offset + page * PAGE - through.start
+    let dropped = false
+    for (const other of this.#spaces.values()) {
+      for (const vma of other.vmas) {
+        if (vma.object !== -space || offset < vma.offset || offset >= vma.offset + vma.end - vma.start) continue
+        if (this.#engine?.invalidate(other.asid, (vma.start + offset - vma.offset) / PAGE, 1) !== false) dropped = true
+      }
+    }
+    return dropped
+  }
+}
+
+/** No hole in address .. address+length. */
+export function vmaCovers(space: AddressSpace, address: number, length: number): boolean {
+  const end = address + length
+  let at = address
+  for (let index = vmaIndex(space.vmas, address); at < end; index++) {
+    const vma = space.vmas[index]
+    if (vma === undefined || vma.start > at) return false
+    at = vma.end
+  }
+  return true
+}

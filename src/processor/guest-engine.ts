@@ -1,0 +1,20 @@
+// What the processor needs of an engine: the type behind which interpreter and regions, or a test's script, stand.
+// Addresses of task records are byte offsets in the shared memory; exits are EXIT of engine/host.ts.
+import type { EngineHost } from '../engine/host.js'
+
+export interface GuestEngine {
+  /** Runs a task from its record until something asks for its vCPU; the record then is the truth again. */
+  run(task: number): number
+  /** Forgets the code of these pages. False: there was none; anything else counts as true. */
+  invalidate(asid: number, firstPage: number, pages: number): boolean | void
+  dropSpace(asid: number): void
+}
+
+export interface GuestEngineOptions {
+  readonly memory: WebAssembly.Memory
+  readonly codeBase: number
+  readonly codeSize: number
+  readonly host: EngineHost
+}
+
+export type MakeEngine = (options: GuestEngineOptions) => GuestEngine

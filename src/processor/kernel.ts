@@ -1,0 +1,58 @@
+// Everything a system call can reach, as one record: the machine below, the managers, the tables of processes and tasks. Made by processor.ts.
+import type { Host, MemoryWindow } from '../host/host.js'
+import type { ExCache } from '../excache/excache.js'
+import type { AddressSpaces } from './address-space.js'
+import type { Clock } from './clock.js'
+import type { Futexes } from './futex.js'
+import type { Segments } from './guest-memory.js'
+import type { MemoryMap } from './layout.js'
+import type { Lifecycle } from './lifecycle.js'
+import type { Process } from './process.js'
+import type { Scheduler } from './scheduler.js'
+import type { SignalInfo } from './signals.js'
+import type { Storage } from './storage.js'
+import type { Task } from './task.js'
+
+export interface Kernel {
+  readonly host: Host
+  readonly window: MemoryWindow
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+  readonly view: DataView
+  readonly map: MemoryMap
+  readonly storage: Storage
+  readonly spaces: AddressSpaces
+  readonly cache: ExCache
+  readonly clock: Clock
+  /** Fills with random bytes; seeded when deterministic. */
+  readonly entropy: (into: Uint8Array) => void
+  readonly processes: Map<number, Process>
+  readonly tasks: Map<number, Task>
+  readonly scheduler: Scheduler
+  readonly lifecycle: Lifecycle
+  readonly futexes: Futexes
+  /** The segments of the system call in progress. */
+  readonly segments: Segments
+  readonly deterministic: boolean
+  /** The program that ended decides how the whole machine ends: wait status. */
+  finalStatus: number
+  /** Told when a signal is about to end a process. */
+  onFatalSignal: ((task: Task, info: SignalInfo) => void) | null
+  /** The process whose end is the end. */
+  init: Process | null
+}
+
+/**
+ * What a system call answers: its result (negative: errno), or
+ * block: it waits as task.wait says, and is called again then;
+ * redirect: the record already holds what comes next (exec, sigreturn, exit), rax is not to be touched.
+ */
+export type Outcome = number | Control
+export interface Control {
+  readonly kind: 'block' | 'redirect'
+}
+export const BLOCK: Control = { kind: 'block' }
+export const REDIRECT: Control = { kind: 'redirect' }
+
+/** The system call table, as the processor sees it: runs the call that the record's registers ask for. */
+export type Dispatch = (task: Task) => Outcome

@@ -1,0 +1,76 @@
+// The map of a processor's shared memory, from low to high. Every thread computes it from the same options; bytes throughout.
+//   const map = memoryMap(options); new WebAssembly.Memory({ initial: map.pages, maximum: map.pages, shared: true })
+// Untouched pages cost nothing but address space. What is inside the ExCache's part is excache/layout.ts.
+import { RECORD_SIZE } from '../engine/record.js'
+import { framesSize, geometry, type Policy, tableSize } from '../excache/layout.js'
+import { ARRAY_SIZE } from '../lib/translation-array.js'
+
+export interface MemoryOptions {
+  /** Bytes of ExCache. */
+  readonly size: number
+  readonly ways: number
+  readonly policy: Policy
+  readonly vcpus: number
+  /** Bytes for decoded code, its hash and links. */
+  readonly codeSize: number
+}
+
+export const DEFAULT_OPTIONS: MemoryOptions = {
+  size: 512 << 20,
+  ways: 8,
+  policy: 'fifo',
+  vcpus: 1,
+  codeSize: 96 << 20,
+}
+
+/** Page 0 is never used: a host address of 0 means "none". */
+export const CONTROL_BASE = 4096
+/** Kernel copies that need a fixed place: the rest of the first 64 KiB. */
+export const BOUNCE_BASE = 8192
+export const BOUNCE_SIZE = 65536 - BOUNCE_BASE
+export const CODE_BASE = 65536
+/** Task records, and so threads at one time. */
+export const TASKS_MAX = 1024
+
+/** Words of the control block, which the main thread and the vCPUs share. */
+export const CONTROL = {
+  /** Host signals that arrived, low and high word; taken by an atomic exchange. */
+  SIGNALS_LOW: 0,
+  SIGNALS_HIGH: 1,
+  /** Descriptor of the vCPU's eventfd. */
+  EVENTFD: 2,
+  /** Address of the record that runs now, 0 for none. */
+  RUNNING: 3,
+  /** Non-zero: set the running task's poll word at each tick. */
+  WANT_TICKS: 4,
+} as const
+
+export interface MemoryMap {
+  readonly codeBase: number
+  readonly codeSize: number
+  readonly recordsBase: number
+  readonly arraysBase: number
+  readonly tableBase: number
+  readonly framesBase: number
+  readonly end: number
+  /** WebAssembly pages of 64 KiB. */
+  readonly pages: number
+}
+
+const WASM_PAGE = 65536
+const WASM_PAGES_MAX = 65536
+const align = (value: number, unit: number): number => Math.ceil(value / unit) * unit
+
+/** Throws a message fit for the command line when the parts do not fit in 4 GiB. */
+export function memoryMap(options: MemoryOptions): MemoryMap {
+  geometry(options.size, options.ways)
+  const codeBase = CODE_BASE
+  const recordsBase = align(codeBase + options.codeSize, 4096)
+  const arraysBase = recordsBase + TASKS_MAX * RECORD_SIZE
+  const tableBase = align(arraysBase + options.vcpus * ARRAY_SIZE, 4096)
+  const framesBase = align(tableBase + tableSize(options), 4096)
+  const end = framesBase + framesSize(options)
+  const pages = Math.ceil(end / WASM_PAGE)
+  if (pages > WASM_PAGES_MAX) throw new Error(`the ExCache of ${options.size} bytes does not fit in a processor's 4 GiB`)
+  return { codeBase, codeSize: options.codeSize, recordsBase, arraysBase, tableBase, framesBase, end, pages }
+}

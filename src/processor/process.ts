@@ -1,0 +1,75 @@
+// A process's kernel objects, plain objects on its home vCPU. Threads share the process; vfork and CLONE_ flags share parts of it, which therefore
+// count their users (space, files) or are shared by reference (fs, actions).
+import { RLIM_NLIMITS, RLIMIT } from '../abi/resource.js'
+import type { AddressSpace } from './address-space.js'
+import type { FileTable } from './files.js'
+import type { Credentials } from './loader.js'
+import type { Actions, PendingSignals } from './signals.js'
+import type { Task } from './task.js'
+
+/** What CLONE_FS shares. */
+export interface FileSystemState {
+  /** Canonical path, as the storage manager gives it. */
+  cwd: string
+  umask: number
+}
+
+export interface Limits {
+  current: number
+  maximum: number
+}
+
+export interface IntervalTimer {
+  /** Monotonic nanoseconds of the next expiry; Infinity: unarmed. */
+  nextNsec: number
+  intervalNsec: number
+}
+
+export interface Process {
+  readonly pid: number
+  parent: Process | null
+  /** What getppid(2) says when there is no parent here. */
+  readonly outsideParent: number
+  pgid: number
+  sid: number
+  space: AddressSpace
+  files: FileTable
+  fs: FileSystemState
+  actions: Actions
+  credentials: Credentials
+  groups: readonly number[]
+  readonly limits: readonly Limits[]
+  readonly pending: PendingSignals
+  readonly tasks: Set<Task>
+  readonly children: Set<Process>
+  /** Tasks that wait for a child. */
+  readonly childWaiters: Set<Task>
+  /** Signal for the parent at the end; 0: none. */
+  readonly exitSignal: number
+  /** Wait status when it has ended, else -1. */
+  status: number
+  /** Why wait4 may report it besides its end: a stop or continue, -1 for nothing new. */
+  stopStatus: number
+  stopped: boolean
+  /** The exit has begun: tasks only go on to die. */
+  exiting: boolean
+  /** The parent's task that waits in vfork(2). */
+  vforkParent: Task | null
+  readonly alarm: IntervalTimer
+  executable: string
+  argv: readonly Uint8Array[]
+  /** rusage of reaped children is not kept apart yet: their CPU time in nanoseconds. */
+  childrenCpuNsec: number
+}
+
+export const newAlarm = (): IntervalTimer => ({ nextNsec: Infinity, intervalNsec: 0 })
+
+/** RLIMIT_NOFILE as the host gives it, the stack's 8 MiB, and no limit otherwise. */
+export function initialLimits(hostLimit: (resource: number, out: Float64Array) => number): Limits[] {
+  const pair = new Float64Array(2)
+  return Array.from({ length: RLIM_NLIMITS }, (_, resource) => {
+    if (resource === RLIMIT.STACK) return { current: 8 << 20, maximum: Infinity }
+    if (hostLimit(resource, pair) < 0) return { current: Infinity, maximum: Infinity }
+    return { current: pair[0]!, maximum: pair[1]! }
+  })
+}

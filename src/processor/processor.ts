@@ -1,0 +1,201 @@
+// Puts a processor together: shared memory, ExCache, address spaces, engine, scheduler and the first process. One per OS process.
+//   const processor = new Processor({...}); const failure = processor.start(program); if (failure === null) processor.run()
+// Who provides storage, memory manager, engine and system calls is the composition root's business.
+import { EFD } from '../abi/poll.js'
+import { PAGE_FAULT, TRAP_NUMBER } from '../abi/sigframe.js'
+import { SI, SIG } from '../abi/signal.js'
+import { ASID, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP } from '../engine/record.js'
+import { EXECUTE, type EngineHost, FAULT, WRITE } from '../engine/host.js'
+import { ExCache } from '../excache/excache.js'
+import { type ExCacheOptions, prepareTable } from '../excache/layout.js'
+import type { Host } from '../host/host.js'
+import { Prng } from '../lib/prng.js'
+import type { MemoryMethods } from '../wire/memory-protocol.js'
+import { AddressSpaces } from './address-space.js'
+import { HostClock, VirtualClock } from './clock.js'
+import { FileTable } from './files.js'
+import { Futexes } from './futex.js'
+import type { MakeEngine } from './guest-engine.js'
+import { Segments } from './guest-memory.js'
+import type { Dispatch, Kernel } from './kernel.js'
+import { CONTROL, CONTROL_BASE, type MemoryMap, type MemoryOptions, memoryMap } from './layout.js'
+import { Lifecycle } from './lifecycle.js'
+import { isFailure, type LoadFailure, loadProgram } from './loader.js'
+import { initialLimits, newAlarm, type Process } from './process.js'
+import { Scheduler } from './scheduler.js'
+import { newActions, PendingSignals } from './signals.js'
+import { openStdio } from './stdio.js'
+import type { Storage } from './storage.js'
+import { RLIMIT } from '../abi/resource.js'
+
+export interface ProcessorOptions {
+  readonly memory: WebAssembly.Memory
+  readonly cache: MemoryOptions
+  readonly host: Host
+  readonly storage: Storage
+  readonly manager: MemoryMethods
+  readonly makeEngine: MakeEngine
+  readonly dispatch: Dispatch
+  readonly deterministic: boolean
+  /** Seed of a deterministic run. */
+  readonly seed: number
+}
+
+export interface Program {
+  readonly path: string
+  readonly argv: readonly string[]
+  readonly env: readonly string[]
+  readonly cwd: string
+}
+
+const VCPU = 0
+/** Pids of a deterministic run. */
+const FIRST_PID = 1000
+
+export class Processor {
+  readonly kernel: Kernel
+  readonly map: MemoryMap
+  readonly #eventfd: number
+
+  constructor(options: ProcessorOptions) {
+    const { host, memory, storage } = options
+    this.map = memoryMap(options.cache)
+    const { arraysBase, tableBase, framesBase, codeBase, codeSize } = this.map
+    const cacheOptions: ExCacheOptions = { ...options.cache, memory, arraysBase, tableBase, framesBase }
+    prepareTable(cacheOptions)
+    const bytes = new Uint8Array(memory.buffer)
+    const words = new Int32Array(memory.buffer)
+    const view = new DataView(memory.buffer)
+    const spaces = new AddressSpaces(options.manager, bytes)
+    const cache = new ExCache(cacheOptions, spaces, () => this.kernel.scheduler.current?.poll())
+    const clock = options.deterministic ? new VirtualClock() : new HostClock(host)
+    const engineHost = hostOfEngine(() => this.kernel, cache, words, view)
+    const engine = options.makeEngine({ memory, codeBase, codeSize, host: engineHost })
+    spaces.connect(cache, engine)
+    this.#eventfd = host.eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK)
+    const random = new Prng(options.seed)
+    const kernel = {
+      host,
+      window: host.window(memory),
+      bytes,
+      words,
+      view,
+      map: this.map,
+      storage,
+      spaces,
+      cache,
+      clock,
+      entropy: (into: Uint8Array) => void (options.deterministic ? random.fill(into) : host.getrandom(into)),
+      processes: new Map(),
+      tasks: new Map(),
+      futexes: new Futexes(),
+      segments: new Segments(),
+      deterministic: options.deterministic,
+      finalStatus: 0,
+      onFatalSignal: null,
+      init: null,
+    } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
+    kernel.scheduler = new Scheduler(kernel, engine, options.dispatch, VCPU, this.#eventfd)
+    kernel.lifecycle = new Lifecycle(kernel, FIRST_PID)
+    this.kernel = kernel
+    // The main thread finds the eventfd here: from now on it may send signals.
+    Atomics.store(words, (CONTROL_BASE >> 2) + CONTROL.EVENTFD, this.#eventfd)
+  }
+
+  /** Loads the first process; null, or why it cannot be executed. */
+  start(program: Program): LoadFailure | null {
+    const { kernel } = this
+    const { host } = kernel
+    const encoder = new TextEncoder()
+    const cwd = kernel.storage.directory('/', program.cwd)
+    if (typeof cwd === 'number') return { errno: cwd, reason: `cannot start in ${program.cwd}` }
+    const credentials = { uid: host.getuid(), euid: host.geteuid(), gid: host.getgid(), egid: host.getegid() }
+    const limits = initialLimits((resource, out) => host.getrlimit(resource, out))
+    const argv = program.argv.map((text) => encoder.encode(text))
+    const random = new Uint8Array(16)
+    kernel.entropy(random)
+    const loaded = loadProgram(kernel, {
+      path: program.path,
+      argv,
+      envp: program.env.map((text) => encoder.encode(text)),
+      cwd,
+      credentials,
+      random,
+      stackLimit: limits[RLIMIT.STACK]!.current,
+    })
+    if (isFailure(loaded)) return loaded
+    const files = new FileTable()
+    openStdio(host, kernel.window, files)
+    const umask = host.umask(0)
+    const pid = kernel.deterministic ? FIRST_PID : host.getpid()
+    const process: Process = {
+      pid,
+      parent: null,
+      outsideParent: kernel.deterministic ? 1 : host.getppid(),
+      pgid: kernel.deterministic ? pid : host.getpgrp(),
+      sid: pid,
+      space: loaded.space,
+      files,
+      fs: { cwd, umask },
+      actions: newActions(),
+      credentials,
+      groups: host.getgroups(),
+      limits,
+      pending: new PendingSignals(),
+      tasks: new Set(),
+      children: new Set(),
+      childWaiters: new Set(),
+      exitSignal: SIG.CHLD,
+      status: -1,
+      stopStatus: -1,
+      stopped: false,
+      exiting: false,
+      vforkParent: null,
+      alarm: newAlarm(),
+      executable: loaded.path,
+      argv,
+      childrenCpuNsec: 0,
+    }
+    kernel.init = process
+    kernel.lifecycle.start(process, loaded)
+    return null
+  }
+
+  /** Until the first process has ended; its wait status. */
+  run(): number {
+    this.kernel.scheduler.run()
+    return this.kernel.finalStatus
+  }
+}
+
+/** The engine's calls, on numbers. */
+function hostOfEngine(kernelOf: () => Kernel, cache: ExCache, words: Int32Array, view: DataView): EngineHost {
+  const failed = (task: number, address: number, access: number): number => {
+    const { signal, code } = cache.fault
+    const general = signal === SIG.SEGV && code === SI.KERNEL
+    view.setInt32(task + FAULT_SIGNAL, signal, true)
+    view.setInt32(task + FAULT_CODE, code, true)
+    view.setUint32(task + FAULT_ADDRESS, general ? 0 : address >>> 0, true)
+    view.setInt32(task + FAULT_ADDRESS + 4, general ? 0 : Math.floor(address / 0x1_0000_0000) | 0, true)
+    view.setInt32(task + FAULT_TRAP, general ? TRAP_NUMBER.GENERAL_PROTECTION : TRAP_NUMBER.PAGE_FAULT, true)
+    const kind = access === WRITE ? PAGE_FAULT.WRITE : access === EXECUTE ? PAGE_FAULT.FETCH : 0
+    const present = code === 2 ? PAGE_FAULT.PRESENT : 0
+    view.setInt32(task + FAULT_ERROR, general ? 0 : PAGE_FAULT.USER | kind | present, true)
+    return FAULT
+  }
+  return {
+    refill(task, address, access) {
+      const host = cache.refill(VCPU, words[(task + ASID) >> 2]!, address, access)
+      return host === FAULT ? failed(task, address, access) : host
+    },
+    fetchCode(task, address) {
+      const asid = words[(task + ASID) >> 2]!
+      const marked = cache.markCode(asid, address)
+      if (marked < 0) return marked === FAULT ? failed(task, address, EXECUTE) : marked
+      const host = cache.translate(VCPU, asid, address, EXECUTE)
+      return host === FAULT ? failed(task, address, EXECUTE) : host
+    },
+    syscall: (task) => kernelOf().scheduler.syscall(task),
+    timestamp: () => Math.floor(kernelOf().clock.monotonicNsec() * 2),
+  }
+}

@@ -1,0 +1,204 @@
+// Signals: what is pending, what each does, sending and choosing the next one. The frame on the guest's stack is signal-frame.ts; the vCPU calls
+// `takeSignal` before it enters a task.
+
+import {
+  defaultAction,
+  firstSignal,
+  highBit,
+  lowBit,
+  NSIG,
+  SA,
+  SI,
+  SIG,
+  SIG_DFL,
+  SIG_IGN,
+  SYNCHRONOUS_LOW,
+} from '../abi/signal.js'
+import type { Process } from './process.js'
+import type { Task } from './task.js'
+
+export interface SignalInfo {
+  readonly signal: number
+  /** si_code. */
+  readonly code: number
+  readonly pid: number
+  readonly uid: number
+  /** Faults: the address. */
+  readonly address: number
+  /** SIGCHLD: exit code or signal. */
+  readonly status: number
+  /** sigqueue's value, low and high word. */
+  readonly valueLow: number
+  readonly valueHigh: number
+}
+
+export const signalInfo = (signal: number, code: number, more: Partial<SignalInfo> = {}): SignalInfo => ({
+  signal,
+  code,
+  pid: 0,
+  uid: 0,
+  address: 0,
+  status: 0,
+  valueLow: 0,
+  valueHigh: 0,
+  ...more,
+})
+
+export interface Action {
+  /** SIG_DFL, SIG_IGN or an address. */
+  handler: number
+  flags: number
+  restorer: number
+  maskLow: number
+  maskHigh: number
+}
+
+/** By signal number; CLONE_SIGHAND shares it. */
+export type Actions = Action[]
+
+const defaultOf = (): Action => ({ handler: SIG_DFL, flags: 0, restorer: 0, maskLow: 0, maskHigh: 0 })
+
+export const newActions = (): Actions => Array.from({ length: NSIG + 1 }, defaultOf)
+export const copyActions = (actions: Actions): Actions => actions.map((action) => ({ ...action }))
+
+/** execve(2): handlers go, ignored signals stay ignored. */
+export function actionsAfterExec(actions: Actions): Actions {
+  return actions.map((action) => ({ ...defaultOf(), handler: action.handler === SIG_IGN ? SIG_IGN : SIG_DFL }))
+}
+
+/** Signals that wait: a set, with what siginfo needs. Real-time signals queue, others are there once. */
+export class PendingSignals {
+  low = 0
+  high = 0
+  readonly #infos = new Map<number, SignalInfo[]>()
+
+  add(info: SignalInfo): void {
+    const { signal } = info
+    const known = this.#infos.get(signal)
+    if (known === undefined) this.#infos.set(signal, [info])
+    else if (signal >= 32) known.push(info)
+    this.low |= lowBit(signal)
+    this.high |= highBit(signal)
+  }
+
+  take(signal: number): SignalInfo {
+    const queue = this.#infos.get(signal)
+    const info = queue?.shift() ?? signalInfo(signal, SI.USER)
+    if (queue === undefined || queue.length === 0) this.remove(lowBit(signal), highBit(signal))
+    return info
+  }
+
+  remove(low: number, high: number): void {
+    this.low &= ~low
+    this.high &= ~high
+    for (const signal of this.#infos.keys()) {
+      if ((lowBit(signal) & low) !== 0 || (highBit(signal) & high) !== 0) this.#infos.delete(signal)
+    }
+  }
+}
+
+const STOP_LOW = lowBit(SIG.STOP) | lowBit(SIG.TSTP) | lowBit(SIG.TTIN) | lowBit(SIG.TTOU)
+const CONT_LOW = lowBit(SIG.CONT)
+
+/** Whether the signal has no effect on the process (kernel/signal.c, sig_handler_ignored). */
+function isIgnored(process: Process, signal: number): boolean {
+  const { handler } = process.actions[signal]!
+  return handler === SIG_IGN || (handler === SIG_DFL && defaultAction(signal) === 'ignore')
+}
+
+function isBlocked(task: Task, signal: number): boolean {
+  return ((lowBit(signal) & task.maskLow) | (highBit(signal) & task.maskHigh)) !== 0
+}
+
+/** What happens at once, whatever the masks: SIGCONT continues, stop signals cancel SIGCONT and the other way round. */
+function prepare(process: Process, signal: number): void {
+  if (signal === SIG.CONT) {
+    process.pending.remove(STOP_LOW, 0)
+    for (const task of process.tasks) task.pending.remove(STOP_LOW, 0)
+  } else if ((lowBit(signal) & STOP_LOW) !== 0) {
+    process.pending.remove(CONT_LOW, 0)
+    for (const task of process.tasks) task.pending.remove(CONT_LOW, 0)
+  }
+  if ((signal === SIG.CONT || signal === SIG.KILL) && process.stopped) firstTask(process)?.kernel.lifecycle.continueProcess(process)
+}
+
+function firstTask(process: Process): Task | undefined {
+  for (const task of process.tasks) return task
+  return undefined
+}
+
+/** To a process: any of its tasks that does not block it takes it. */
+export function sendToProcess(process: Process, info: SignalInfo): void {
+  const { signal } = info
+  if (process.status >= 0) return
+  prepare(process, signal)
+  let taker: Task | undefined
+  for (const task of process.tasks) {
+    if (isBlocked(task, signal)) continue
+    taker = task
+    break
+  }
+  if (taker !== undefined && isIgnored(process, signal)) return
+  process.pending.add(info)
+  if (taker !== undefined) taker.kernel.scheduler.interrupt(taker)
+}
+
+/** To one task (tgkill, faults). */
+export function sendToTask(task: Task, info: SignalInfo): void {
+  prepare(task.process, info.signal)
+  const blocked = isBlocked(task, info.signal)
+  if (!blocked && isIgnored(task.process, info.signal)) return
+  task.pending.add(info)
+  if (!blocked) task.kernel.scheduler.interrupt(task)
+}
+
+/** A fault of the task itself: a blocked or ignored one kills (kernel/signal.c, force_sig_info). */
+export function forceSignal(task: Task, info: SignalInfo): void {
+  const action = task.process.actions[info.signal]!
+  if (isBlocked(task, info.signal) || action.handler === SIG_IGN) {
+    action.handler = SIG_DFL
+    task.maskLow &= ~lowBit(info.signal)
+    task.maskHigh &= ~highBit(info.signal)
+  }
+  task.pending.add(info)
+  task.poll()
+}
+
+/** The next signal to deliver, taken from its queue; null for none. Synchronous ones first, then the lowest. */
+export function takeSignal(task: Task): SignalInfo | null {
+  const shared = task.process.pending
+  for (const pending of [task.pending, shared]) {
+    const low = pending.low & ~task.maskLow
+    const high = pending.high & ~task.maskHigh
+    const synchronous = low & SYNCHRONOUS_LOW
+    const signal = firstSignal(synchronous !== 0 ? synchronous : low, synchronous !== 0 ? 0 : high)
+    if (signal !== 0) return pending.take(signal)
+  }
+  return null
+}
+
+/** kill(2)'s permission rule, with the guest's credentials. */
+export function maySignal(sender: Process, target: Process, signal: number): boolean {
+  const { euid, uid } = sender.credentials
+  if (euid === 0 || signal === 0) return true
+  const to = target.credentials
+  return euid === to.uid || uid === to.uid || (signal === SIG.CONT && sender.sid === target.sid)
+}
+
+/** Sets an action; the kernel drops pending signals that are now ignored (sigaction(2), POSIX). */
+export function setAction(process: Process, signal: number, action: Action): void {
+  process.actions[signal] = action
+  if (!isIgnored(process, signal)) return
+  process.pending.remove(lowBit(signal), highBit(signal))
+  for (const task of process.tasks) task.pending.remove(lowBit(signal), highBit(signal))
+}
+
+/** The mask while a handler runs. */
+export function maskForHandler(task: Task, signal: number, action: Action): void {
+  task.maskLow |= action.maskLow
+  task.maskHigh |= action.maskHigh
+  if ((action.flags & SA.NODEFER) !== 0) return
+  task.maskLow |= lowBit(signal)
+  task.maskHigh |= highBit(signal)
+}
+

@@ -1,0 +1,54 @@
+// What the processor asks of a storage manager. Handles and offsets only; paths at look-up, with the caller's directory. Results are Linux's: >= 0 or a
+// negative errno. src/storage implements it; the composition root brings the two together.
+import type { FileStatus } from '../abi/stat.js'
+import type { FileSystemStatus } from '../abi/statfs.js'
+import type { FileHandle } from '../wire/layout.js'
+
+/** A file to be used by handle (one reference, see `release`), or a device or FIFO whose host descriptor now belongs to the caller. */
+export type Opened =
+  | { readonly kind: 'file'; readonly handle: FileHandle; readonly status: FileStatus }
+  | { readonly kind: 'device'; readonly fd: number; readonly status: FileStatus; readonly path: string }
+
+export interface Storage {
+  open(cwd: string, path: string, flags: number, mode: number): Opened | number
+  directory(cwd: string, path: string): string | number
+  read(handle: FileHandle, offset: number, into: Uint8Array): number
+  write(handle: FileHandle, offset: number, from: Uint8Array): number
+  append(handle: FileHandle, from: Uint8Array, out: { end: number }): number
+  size(handle: FileHandle): number
+  statHandle(handle: FileHandle, out: FileStatus): number
+  descriptor(handle: FileHandle, writing: boolean): number
+  truncateHandle(handle: FileHandle, length: number): number
+  getdents(handle: FileHandle, offset: number, into: Uint8Array): number
+  fsync(handle: FileHandle): number
+  fdatasync(handle: FileHandle): number
+  chmodHandle(handle: FileHandle, mode: number): number
+  chownHandle(handle: FileHandle, uid: number, gid: number): number
+  utimensHandle(handle: FileHandle, atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): number
+  statfsHandle(handle: FileHandle, out: FileSystemStatus): number
+  retain(handle: FileHandle): number
+  release(handle: FileHandle): void
+  stat(cwd: string, path: string, follow: boolean, out: FileStatus): number
+  readlink(cwd: string, path: string, into: Uint8Array): number
+  access(cwd: string, path: string, mode: number, flags: number): number
+  statfs(cwd: string, path: string, out: FileSystemStatus): number
+  chmod(cwd: string, path: string, mode: number): number
+  chown(cwd: string, path: string, uid: number, gid: number, follow: boolean): number
+  utimens(
+    cwd: string,
+    path: string,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+    follow: boolean,
+  ): number
+  truncate(cwd: string, path: string, length: number): number
+  mkdir(cwd: string, path: string, mode: number): number
+  mknod(cwd: string, path: string, mode: number, device: number): number
+  symlink(target: string, cwd: string, path: string): number
+  unlink(cwd: string, path: string): number
+  rmdir(cwd: string, path: string): number
+  rename(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number
+  link(oldCwd: string, oldPath: string, newCwd: string, newPath: string, follow: boolean): number
+}

@@ -1,0 +1,167 @@
+// close(2), dup(2), pipe(2), fcntl(2): descriptors themselves.
+import { E, err } from '../src/abi/errno.js'
+import { F, FD_CLOEXEC, O } from '../src/abi/fcntl.js'
+import { RLIMIT } from '../src/abi/resource.js'
+import { S } from '../src/abi/stat.js'
+import { HostFile } from '../src/processor/files.js'
+import type { Task } from '../src/processor/task.js'
+import { Fd, Flags, Int, Pointer, Size } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+
+const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
+
+export const close = syscall({
+  number: 3,
+  name: 'close',
+  returns: Int,
+  support: full,
+  args: { fd: Fd },
+  run: (task, { fd }) => task.process.files.close(fd),
+})
+
+export const close_range = syscall({
+  number: 436,
+  name: 'close_range',
+  returns: Int,
+  support: partial('no CLOSE_RANGE_UNSHARE'),
+  args: { first: Fd, last: Fd, flags: Flags },
+  run(task, { first, last, flags }) {
+    if ((flags & ~4) !== 0 || first >>> 0 > last >>> 0) return err(E.INVAL)
+    const { files } = task.process
+    for (const fd of files.list()) {
+      if (fd < first >>> 0 || fd > last >>> 0) continue
+      if ((flags & 4) !== 0) files.setCloseOnExec(fd, true)
+      else files.close(fd)
+    }
+    return 0
+  },
+})
+
+export const dup = syscall({
+  number: 32,
+  name: 'dup',
+  returns: Fd,
+  support: full,
+  args: { fd: Fd },
+  run: (task, { fd }) => duplicate(task, fd, 0, false),
+})
+
+function duplicate(task: Task, fd: number, from: number, closeOnExec: boolean): number {
+  const { files } = task.process
+  const file = files.get(fd)
+  return file === undefined ? err(E.BADF) : files.add(file, closeOnExec, limitOf(task), from)
+}
+
+function replace(task: Task, from: number, to: number, closeOnExec: boolean): number {
+  const { files } = task.process
+  const file = files.get(from)
+  if (file === undefined || to < 0 || to >= limitOf(task)) return err(E.BADF)
+  files.put(to, file, closeOnExec)
+  return to
+}
+
+export const dup2 = syscall({
+  number: 33,
+  name: 'dup2',
+  returns: Fd,
+  support: full,
+  args: { old: Fd, new: Fd },
+  run(task, { old, new: to }) {
+    if (old === to) return task.process.files.get(old) === undefined ? err(E.BADF) : to
+    return replace(task, old, to, false)
+  },
+})
+
+export const dup3 = syscall({
+  number: 292,
+  name: 'dup3',
+  returns: Fd,
+  support: full,
+  args: { old: Fd, new: Fd, flags: Flags },
+  run(task, { old, new: to, flags }) {
+    if ((flags & ~O.CLOEXEC) !== 0 || old === to) return err(E.INVAL)
+    return replace(task, old, to, (flags & O.CLOEXEC) !== 0)
+  },
+})
+
+const pair = new Int32Array(2)
+
+function makePipe(task: Task, address: number, flags: number): number {
+  if ((flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) !== 0) return err(E.INVAL)
+  const { host, window } = task.kernel
+  const { files } = task.process
+  const result = host.pipe2(pair, O.CLOEXEC | O.NONBLOCK)
+  if (result < 0) return result
+  const status = flags & (O.NONBLOCK | O.DIRECT)
+  const end = (fd: number, mode: number): HostFile =>
+    new HostFile(host, window, fd, { flags: mode | status, mode: S.IFIFO, nonblocking: true, owned: true })
+  const ends = [end(pair[0]!, O.RDONLY), end(pair[1]!, O.WRONLY)] as const
+  const closeOnExec = (flags & O.CLOEXEC) !== 0
+  const readEnd = files.add(ends[0], closeOnExec, limitOf(task))
+  if (readEnd < 0) {
+    for (const file of ends) file.close()
+    return readEnd
+  }
+  const writeEnd = files.add(ends[1], closeOnExec, limitOf(task))
+  if (writeEnd < 0) {
+    files.close(readEnd)
+    ends[1].close()
+    return writeEnd
+  }
+  const { memory } = task
+  memory.scratch.setInt32(0, readEnd, true)
+  memory.scratch.setInt32(4, writeEnd, true)
+  if (memory.store(address, 8) >= 0) return 0
+  files.close(readEnd)
+  files.close(writeEnd)
+  return err(E.FAULT)
+}
+
+export const pipe = syscall({
+  number: 22,
+  name: 'pipe',
+  returns: Int,
+  support: full,
+  args: { fds: Pointer },
+  run: (task, { fds }) => makePipe(task, fds, 0),
+})
+
+export const pipe2 = syscall({
+  number: 293,
+  name: 'pipe2',
+  returns: Int,
+  support: full,
+  args: { fds: Pointer, flags: Flags },
+  run: (task, { fds, flags }) => makePipe(task, fds, flags),
+})
+
+/** What F_SETFL may change. */
+const SETTABLE = O.APPEND | O.NONBLOCK | O.ASYNC | O.DIRECT | O.NOATIME
+
+const COMMANDS: Readonly<Record<number, (task: Task, fd: number, argument: number) => number>> = {
+  [F.DUPFD]: (task, fd, from) => (from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, false)),
+  [F.DUPFD_CLOEXEC]: (task, fd, from) => (from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, true)),
+  [F.GETFD]: (task, fd) => (task.process.files.closeOnExec(fd) ? FD_CLOEXEC : 0),
+  [F.SETFD]: (task, fd, flags) => {
+    task.process.files.setCloseOnExec(fd, (flags & FD_CLOEXEC) !== 0)
+    return 0
+  },
+  [F.GETFL]: (task, fd) => task.process.files.get(fd)!.flags,
+  [F.SETFL]: (task, fd, flags) => {
+    const file = task.process.files.get(fd)!
+    file.flags = (file.flags & ~SETTABLE) | (flags & SETTABLE)
+    return 0
+  },
+}
+
+export const fcntl = syscall({
+  number: 72,
+  name: 'fcntl',
+  returns: Int,
+  support: partial('descriptors and flags; locks and owners are EINVAL'),
+  args: { fd: Fd, command: Int, argument: Size },
+  run(task, { fd, command, argument }) {
+    if (task.process.files.get(fd) === undefined) return err(E.BADF)
+    return COMMANDS[command]?.(task, fd, argument | 0) ?? err(E.INVAL)
+  },
+})

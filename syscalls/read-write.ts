@@ -1,0 +1,206 @@
+// read(2), write(2), readv(2), writev(2), pread(2), pwrite(2), lseek(2): bytes between files and guest memory.
+// Guest buffers are used in place, a bounded number of lines at a time; a transfer that would block waits for its descriptor and is run again.
+import { E, err } from '../src/abi/errno.js'
+import { O } from '../src/abi/fcntl.js'
+import { IOV_MAX, IOVEC_SIZE, readIovecBase, readIovecLength } from '../src/abi/uio.js'
+import type { Description } from '../src/processor/files.js'
+import type { Outcome } from '../src/processor/kernel.js'
+import type { Task } from '../src/processor/task.js'
+import { Fd, InBuffer, Int, Offset, OutBuffer, Pointer, Size } from './arguments.js'
+import { POLLIN, READ, settle, WRITE } from './blocking.js'
+import { full, partial, syscall } from './define.js'
+
+/** MAX_RW_COUNT: no transfer is longer (read(2)). */
+const COUNT_MAX = 0x7ffff000
+/** Current position. */
+const HERE = -1
+
+/** One contiguous buffer: bytes moved, or an errno. */
+function move(task: Task, file: Description, access: number, address: number, count: number, offset: number): number {
+  const { segments } = task.kernel
+  const { memory } = task
+  let done = 0
+  while (done < count) {
+    const wanted = memory.segments(address + done, count - done, access === READ ? WRITE : READ, segments)
+    if (wanted < 0) return done > 0 ? done : wanted
+    const at = offset === HERE ? HERE : offset + done
+    const moved = access === READ ? file.read(segments, at) : file.write(segments, at)
+    memory.release(segments)
+    if (moved < 0) return done > 0 ? done : moved
+    done += moved
+    if (moved < wanted || moved === 0) break
+    // A pipe or terminal gives what it has: asking again could be waiting for more.
+    if (access === READ && !file.fills && done < count && !file.isReadyFor(POLLIN)) break
+  }
+  return done
+}
+
+function transfer(task: Task, fd: number, access: number, address: number, count: number, offset: number): Outcome {
+  const file = task.process.files.get(fd)
+  if (file === undefined || !(access === READ ? file.readable : file.writable)) return err(E.BADF)
+  const length = Math.min(count, COUNT_MAX)
+  // A zero-length call still sees errors of its descriptor, and nothing else.
+  if (length === 0) return 0
+  return settle(task, file, access, move(task, file, access, address, length, offset))
+}
+
+export const read = syscall({
+  number: 0,
+  name: 'read',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, buf: OutBuffer('count'), count: Size },
+  run: (task, { fd, buf, count }) => transfer(task, fd, READ, buf, count, HERE),
+})
+
+export const write = syscall({
+  number: 1,
+  name: 'write',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, buf: InBuffer('count'), count: Size },
+  run: (task, { fd, buf, count }) => transferAll(task, fd, buf, count),
+})
+
+/** A blocking write to a pipe goes on until everything is written: what went before is kept in the wait. */
+function transferAll(task: Task, fd: number, buf: number, count: number): Outcome {
+  const done = task.wait.active ? task.wait.progress : 0
+  const outcome = transfer(task, fd, WRITE, buf + done, count - done, HERE)
+  if (typeof outcome !== 'number') {
+    task.wait.cancel = () => (task.wait.progress > 0 ? task.wait.progress : null)
+    return outcome
+  }
+  if (outcome < 0) return done > 0 ? done : outcome
+  const total = done + outcome
+  const file = task.process.files.get(fd)
+  if (total >= Math.min(count, COUNT_MAX) || file === undefined || file.fills || (file.flags & O.NONBLOCK) !== 0) return total
+  task.wait.progress = total
+  const rest = transfer(task, fd, WRITE, buf + total, count - total, HERE)
+  if (typeof rest === 'number') {
+    task.wait.progress = 0
+    return rest < 0 ? total : total + rest
+  }
+  task.wait.cancel = () => task.wait.progress
+  return rest
+}
+
+function positioned(task: Task, fd: number, access: number, buf: number, count: number, offset: number): Outcome {
+  if (offset < 0) return err(E.INVAL)
+  const file = task.process.files.get(fd)
+  if (file !== undefined && file.pollFd >= 0) return err(E.SPIPE)
+  return transfer(task, fd, access, buf, count, offset)
+}
+
+export const pread64 = syscall({
+  number: 17,
+  name: 'pread64',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, buf: OutBuffer('count'), count: Size, offset: Offset },
+  run: (task, { fd, buf, count, offset }) => positioned(task, fd, READ, buf, count, offset),
+})
+
+export const pwrite64 = syscall({
+  number: 18,
+  name: 'pwrite64',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, buf: InBuffer('count'), count: Size, offset: Offset },
+  run: (task, { fd, buf, count, offset }) => positioned(task, fd, WRITE, buf, count, offset),
+})
+
+/** The segments one after the other; only the first may wait or fail. */
+function vectored(task: Task, fd: number, access: number, iov: number, iovcnt: number, offset: number): Outcome {
+  const file = task.process.files.get(fd)
+  if (file === undefined || !(access === READ ? file.readable : file.writable)) return err(E.BADF)
+  if (iovcnt < 0 || iovcnt > IOV_MAX) return err(E.INVAL)
+  if (iovcnt === 0) return 0
+  if (task.memory.load(iov, iovcnt * IOVEC_SIZE) < 0) return err(E.FAULT)
+  const bases: number[] = []
+  const lengths: number[] = []
+  for (let index = 0; index < iovcnt; index++) {
+    bases.push(readIovecBase(task.memory.scratch, index * IOVEC_SIZE))
+    lengths.push(readIovecLength(task.memory.scratch, index * IOVEC_SIZE))
+    if (lengths[index]! >= 2 ** 63) return err(E.INVAL)
+  }
+  let total = task.wait.active ? task.wait.progress : 0
+  let skip = total
+  for (let index = 0; index < iovcnt; index++) {
+    const length = Math.min(lengths[index]!, COUNT_MAX - total + skip)
+    if (skip >= length) {
+      skip -= length
+      continue
+    }
+    const wanted = length - skip
+    const moved = move(task, file, access, bases[index]! + skip, wanted, offset === HERE ? HERE : offset + total)
+    skip = 0
+    if (moved >= 0) total += moved
+    if (moved === wanted) continue
+    const waits = access === WRITE && !file.fills && (file.flags & O.NONBLOCK) === 0 && (moved === -E.AGAIN || moved >= 0)
+    if (total > 0 && !waits) return total
+    const outcome = settle(task, file, access, moved >= 0 && waits ? -E.AGAIN : moved)
+    if (typeof outcome === 'number') return total > 0 ? total : outcome
+    task.wait.progress = total
+    task.wait.cancel = () => (task.wait.progress > 0 ? task.wait.progress : null)
+    return outcome
+  }
+  return total
+}
+
+export const readv = syscall({
+  number: 19,
+  name: 'readv',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, iov: Pointer, iovcnt: Int },
+  run: (task, { fd, iov, iovcnt }) => vectored(task, fd, READ, iov, iovcnt, HERE),
+})
+
+export const writev = syscall({
+  number: 20,
+  name: 'writev',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, iov: Pointer, iovcnt: Int },
+  run: (task, { fd, iov, iovcnt }) => vectored(task, fd, WRITE, iov, iovcnt, HERE),
+})
+
+export const preadv = syscall({
+  number: 295,
+  name: 'preadv',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
+  run: (task, { fd, iov, iovcnt, offset }) => (offset < 0 ? err(E.INVAL) : vectored(task, fd, READ, iov, iovcnt, offset)),
+})
+
+export const pwritev = syscall({
+  number: 296,
+  name: 'pwritev',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
+  run: (task, { fd, iov, iovcnt, offset }) => (offset < 0 ? err(E.INVAL) : vectored(task, fd, WRITE, iov, iovcnt, offset)),
+})
+
+export const lseek = syscall({
+  number: 8,
+  name: 'lseek',
+  returns: Offset,
+  support: full,
+  args: { fd: Fd, offset: Offset, whence: Int },
+  run(task, { fd, offset, whence }) {
+    const file = task.process.files.get(fd)
+    if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
+    return file.pollFd >= 0 && !file.seeks ? err(E.SPIPE) : file.seek(offset, whence)
+  },
+})
+
+export const sendfile = syscall({
+  number: 40,
+  name: 'sendfile',
+  returns: Size,
+  support: partial('EINVAL, which every caller answers by reading and writing'),
+  args: { out: Fd, in: Fd, offset: Pointer, count: Size },
+  run: () => err(E.INVAL),
+})

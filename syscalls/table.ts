@@ -1,0 +1,49 @@
+// The system call table: every family's rows by number, and the dispatch that runs them. Adding a call is adding a row to its family's file.
+import { E, err } from '../src/abi/errno.js'
+import type { Dispatch, Outcome } from '../src/processor/kernel.js'
+import { RAX } from '../src/processor/task.js'
+import * as descriptors from './descriptors.js'
+import type { Syscall } from './define.js'
+import * as exit from './exit.js'
+import * as memory from './memory.js'
+import * as readWrite from './read-write.js'
+import { traceCall } from './strace.js'
+
+const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [readWrite, descriptors, memory, exit]
+
+/** By number; holes are calls that are not there (ENOSYS). */
+export const table: (Syscall | undefined)[] = []
+for (const family of FAMILIES) for (const row of Object.values(family)) table[row.number] = row
+
+export interface SyscallCounters {
+  /** Calls by number. */
+  readonly calls: Float64Array
+  /** Calls that answered ENOSYS because nobody does them, by number. */
+  readonly unknown: Map<number, number>
+}
+
+const NUMBERS = 512
+
+export const newCounters = (): SyscallCounters => ({ calls: new Float64Array(NUMBERS), unknown: new Map() })
+
+/** `print` gets a line per call for --strace. */
+export function dispatcher(counters: SyscallCounters, print: ((line: string) => void) | null): Dispatch {
+  const { calls, unknown } = counters
+  const call: Dispatch = (task) => {
+    const number = task.low(RAX)
+    const row = table[number]
+    if (row === undefined) {
+      unknown.set(number, (unknown.get(number) ?? 0) + 1)
+      return err(E.NOSYS)
+    }
+    calls[number]! += 1
+    return row.invoke(task)
+  }
+  if (print === null) return call
+  return (task): Outcome => {
+    const traced = traceCall(task, table[task.low(RAX)])
+    const outcome = call(task)
+    print(traced.finish(outcome))
+    return outcome
+  }
+}
