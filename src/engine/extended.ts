@@ -36,7 +36,12 @@ const QUIET_BIT = 1n << 62n
 const FAR = 140
 
 export const zero = (negative = false): Extended => ({ kind: 'zero', negative, exponent: 0, significand: 0n })
-export const infinite = (negative: boolean): Extended => ({ kind: 'infinite', negative, exponent: 0, significand: INTEGER_BIT })
+export const infinite = (negative: boolean): Extended => ({
+  kind: 'infinite',
+  negative,
+  exponent: 0,
+  significand: INTEGER_BIT,
+})
 export const finite = (negative: boolean, significand: bigint, exponent: number): Extended =>
   significand === 0n ? zero(negative) : { kind: 'finite', negative, exponent, significand }
 const nan = (negative: boolean, significand: bigint): Extended => ({ kind: 'nan', negative, exponent: 0, significand })
@@ -58,7 +63,9 @@ export function fromExtended(significand: bigint, signAndExponent: number): Exte
   const exponent = signAndExponent & 0x7fff
   if (exponent === 0x7fff) {
     if (significand === INTEGER_BIT) return infinite(negative)
-    return (significand & INTEGER_BIT) === 0n ? nan(negative, significand & ~QUIET_BIT | 1n) : nan(negative, significand)
+    return (significand & INTEGER_BIT) === 0n
+      ? nan(negative, (significand & ~QUIET_BIT) | 1n)
+      : nan(negative, significand)
   }
   // Unnormals (an exponent without the integer bit) are invalid operands since the 80387: a signaling NaN stands for them.
   if (exponent !== 0 && (significand & INTEGER_BIT) === 0n) return nan(true, INTEGER_BIT | 1n)
@@ -76,7 +83,7 @@ export function toExtended(x: Extended): readonly [bigint, number] {
   return [significand, sign | exponent]
 }
 
-/** From the image of a single or a double. Signaling NaNs become quiet and raise, denormals raise DENORMAL. */
+/** From the image of a single or a double. Denormals raise DENORMAL; a signaling NaN stays one. */
 export function fromImage(image: bigint, format: Format, context: Context): Extended {
   const fraction = BigInt(format.precision - 1)
   const exponentBits = format === SINGLE ? 8n : 11n
@@ -85,9 +92,7 @@ export function fromImage(image: bigint, format: Format, context: Context): Exte
   const significand = image & ((1n << fraction) - 1n)
   if (exponent === (1 << Number(exponentBits)) - 1) {
     if (significand === 0n) return infinite(negative)
-    const wide = nan(negative, INTEGER_BIT | (significand << (63n - fraction)))
-    if (isSignaling(wide)) context.raised |= INVALID
-    return quiet(wide)
+    return nan(negative, INTEGER_BIT | (significand << (63n - fraction)))
   }
   if (exponent === 0) {
     if (significand !== 0n) context.raised |= DENORMAL
@@ -108,7 +113,10 @@ export function toImage(x: Extended, format: Format, context: Context): bigint {
   const value = round(x, format, context)
   if (value.kind === 'infinite') return build(value.negative, top, 0n)
   if (value.kind === 'zero') return build(value.negative, 0n, 0n)
-  const shift = BigInt(value.exponent - Math.max(value.exponent + bitLength(value.significand) - format.precision, format.least - format.precision + 1))
+  const shift = BigInt(
+    value.exponent -
+      Math.max(value.exponent + bitLength(value.significand) - format.precision, format.least - format.precision + 1),
+  )
   const significand = shift >= 0n ? value.significand << shift : value.significand >> -shift
   const normal = significand >> fraction !== 0n
   const exponent = normal ? value.exponent - Number(shift) + format.precision - format.least : 0
@@ -118,7 +126,9 @@ export function toImage(x: Extended, format: Format, context: Context): bigint {
 // ---- rounding ---------------------------------------------------------------------------------------------------------
 
 const roundsUp = (mode: number, negative: boolean, odd: boolean, rest: bigint, half: bigint): boolean =>
-  mode === NEAREST ? rest > half || (rest === half && odd) : rest !== 0n && (mode === DOWN ? negative : mode === UP && !negative)
+  mode === NEAREST
+    ? rest > half || (rest === half && odd)
+    : rest !== 0n && (mode === DOWN ? negative : mode === UP && !negative)
 
 /** A finite value with all bits below 2^lsb rounded away. */
 function roundAt(x: Extended, lsb: number, context: Context): Extended {
@@ -147,7 +157,8 @@ export function round(x: Extended, format: Format, context: Context): Extended {
   const result = roundAt(x, Math.max(top, format.least) - format.precision + 1, context)
   const inexact = (context.raised & INEXACT) !== 0
   context.raised |= before
-  const reached = result.kind === 'zero' ? Number.NEGATIVE_INFINITY : result.exponent + bitLength(result.significand) - 1
+  const reached =
+    result.kind === 'zero' ? Number.NEGATIVE_INFINITY : result.exponent + bitLength(result.significand) - 1
   if (reached < format.least && inexact) context.raised |= UNDERFLOW
   if (reached <= format.greatest) return result
   context.raised |= OVERFLOW | INEXACT
@@ -158,7 +169,8 @@ export function round(x: Extended, format: Format, context: Context): Extended {
 }
 
 /** The nearest integral value by the rounding mode. */
-export const roundToIntegral = (x: Extended, context: Context): Extended => (x.kind === 'finite' ? roundAt(x, 0, context) : x)
+export const roundToIntegral = (x: Extended, context: Context): Extended =>
+  x.kind === 'finite' ? roundAt(x, 0, context) : x
 
 /** The value of an integral number. */
 export function integerOf(x: Extended): bigint {
@@ -185,7 +197,8 @@ export function propagate(a: Extended, b: Extended, context: Context): Extended 
   return quiet(a.negative ? b : a)
 }
 
-const noteDenormal = (a: Extended, b: Extended, context: Context): void => {
+/** Denormal operands raise their flag, unless a NaN or a division by zero comes first (SDM vol. 1, 4.9.2). */
+export const noteDenormal = (a: Extended, b: Extended, context: Context): void => {
   for (const x of [a, b]) {
     if (x.kind === 'finite' && x.exponent + bitLength(x.significand) - 1 < EXTENDED.least) context.raised |= DENORMAL
   }
@@ -198,7 +211,8 @@ export function add(a: Extended, b: Extended, context: Context): Extended {
   noteDenormal(a, b, context)
   if (a.kind === 'infinite') return b.kind === 'infinite' && a.negative !== b.negative ? invalid(context) : a
   if (b.kind === 'infinite') return b
-  if (a.kind === 'zero' && b.kind === 'zero') return zero(a.negative === b.negative ? a.negative : context.mode === DOWN)
+  if (a.kind === 'zero' && b.kind === 'zero')
+    return zero(a.negative === b.negative ? a.negative : context.mode === DOWN)
   if (a.kind === 'zero') return b
   if (b.kind === 'zero') return a
   const top = (x: Extended) => x.exponent + bitLength(x.significand)
@@ -225,7 +239,7 @@ export function multiply(a: Extended, b: Extended, context: Context): Extended {
 
 export function divide(a: Extended, b: Extended, context: Context): Extended {
   if (a.kind === 'nan' || b.kind === 'nan') return propagate(a, b, context)
-  noteDenormal(a, b, context)
+  if (b.kind !== 'zero' || a.kind === 'infinite') noteDenormal(a, b, context)
   const negative = a.negative !== b.negative
   if (a.kind === 'infinite') return b.kind === 'infinite' ? invalid(context) : infinite(negative)
   if (b.kind === 'infinite') return zero(negative)

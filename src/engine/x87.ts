@@ -5,11 +5,52 @@
 // It touches nothing but the x87 area: general registers, vectors, flags and memory are the caller's.
 
 import {
-  add, bitLength, type Context, compare, DOUBLE, divide, EXTENDED, type Extended, finite, type Format, fromExtended, fromImage,
-  fromInteger, INDEFINITE, INEXACT, INVALID, infinite, integerOf, isSignaling, multiply, NEAREST, negate, propagate, round, roundToIntegral,
-  SINGLE, squareRoot, TRUNCATE, toExtended, toImage, UP, ZERO_DIVIDE, zero,
+  add,
+  bitLength,
+  type Context,
+  compare,
+  DENORMAL,
+  DOUBLE,
+  divide,
+  EXTENDED,
+  type Extended,
+  type Format,
+  finite,
+  fromExtended,
+  fromImage,
+  fromInteger,
+  INDEFINITE,
+  INEXACT,
+  INVALID,
+  infinite,
+  integerOf,
+  isSignaling,
+  multiply,
+  NEAREST,
+  negate,
+  noteDenormal,
+  propagate,
+  round,
+  roundToIntegral,
+  SINGLE,
+  squareRoot,
+  TRUNCATE,
+  toExtended,
+  toImage,
+  UP,
+  ZERO_DIVIDE,
+  zero,
 } from './extended.js'
-import { X87, X87_CONTROL, X87_FLAGS, X87_NEXT_STATUS, X87_NEXT_TAG, X87_RESULT, X87_STATUS, X87_TAG } from './record.js'
+import {
+  X87,
+  X87_CONTROL,
+  X87_FLAGS,
+  X87_NEXT_STATUS,
+  X87_NEXT_TAG,
+  X87_RESULT,
+  X87_STATUS,
+  X87_TAG,
+} from './record.js'
 
 export type X87Helper = (task: number, operation: number, low: number, middle: number, high: number) => number
 
@@ -58,7 +99,9 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   const isEmpty = (index: number) => tagOf(physical(index)) === EMPTY
   /** st(index); an empty register is a stack underflow. */
   const get = (index: number): Extended =>
-    isEmpty(index) ? fault(false) : fromExtended(view.getBigUint64(place(index), true), view.getUint16(place(index) + 8, true))
+    isEmpty(index)
+      ? fault(false)
+      : fromExtended(view.getBigUint64(place(index), true), view.getUint16(place(index) + 8, true))
   const setImage = (index: number, significand: bigint, signAndExponent: number) => {
     view.setBigUint64(place(index), significand, true)
     view.setUint16(place(index) + 8, signAndExponent, true)
@@ -84,6 +127,12 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     if (isEmpty(0)) return true
     set(0, fault(true))
     return false
+  }
+  /** The result of a computation: the indefinite when one of its operands was missing, and then no other exception. */
+  const settled = (value: Extended): Extended => {
+    if ((context.raised & STACK_FAULT) === 0) return value
+    context.raised = INVALID | STACK_FAULT
+    return INDEFINITE
   }
   const push = (value: Extended) => {
     if (room()) set(0, value)
@@ -128,11 +177,14 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
       if (ordered || isSignaling(a) || isSignaling(b)) context.raised |= INVALID
       return C3 | C2 | C0
     }
+    noteDenormal(a, b, context)
     const order = compare(a, b)
     return order > 0 ? 0 : order < 0 ? C0 : C3
   }
   const compareWith = (b: Extended, ordered: boolean, pops: number) => {
-    codes(relation(get(0), b, ordered))
+    const a = get(0)
+    if (a.kind === 'nan') context.raised &= ~DENORMAL
+    codes(relation(a, b, ordered))
     for (let n = 0; n < pops; n++) pop()
   }
   /** To RFLAGS bits ZF 6, PF 2, CF 0. */
@@ -145,7 +197,12 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
 
   const withOperand = (digit: number, operand: Extended) => {
     if (digit === 2 || digit === 3) compareWith(operand, true, digit - 2)
-    else set(0, arithmetic(digit, get(0), operand))
+    else {
+      const a = get(0)
+      // A NaN comes before a denormal memory operand.
+      if (a.kind === 'nan') context.raised &= ~DENORMAL
+      set(0, settled(arithmetic(digit, a, operand)))
+    }
   }
 
   const examine = () => {
@@ -167,7 +224,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     const a = get(0)
     const b = get(1)
     codes(0)
-    if (a.kind === 'nan' || b.kind === 'nan') return set(0, propagate(a, b, context))
+    if (a.kind === 'nan' || b.kind === 'nan') return set(0, settled(propagate(a, b, context)))
+    if (a.kind !== 'infinite' && b.kind !== 'zero') noteDenormal(a, b, context)
     if (a.kind === 'infinite' || b.kind === 'zero') {
       context.raised |= INVALID
       return set(0, INDEFINITE)
@@ -175,8 +233,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     if (a.kind === 'zero' || b.kind === 'infinite') return
     const distance = a.exponent + bitLength(a.significand) - (b.exponent + bitLength(b.significand))
     const partial = distance >= 64
-    // A partial remainder is that by a multiple of the divisor (SDM vol. 2A, FPREM).
-    const scale = partial ? distance - 62 : 0
+    // A partial remainder is that by a multiple of the divisor (SDM vol. 2A, FPREM); CPUs reduce by 32 to 63 bits.
+    const scale = partial ? distance - ((distance & 31) | 32) : 0
     const exponent = Math.min(a.exponent, b.exponent + scale)
     const dividend = a.significand << BigInt(a.exponent - exponent)
     const divisor = b.significand << BigInt(b.exponent + scale - exponent)
@@ -196,7 +254,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   const scale = () => {
     const a = get(0)
     const b = get(1)
-    if (a.kind === 'nan' || b.kind === 'nan') return set(0, propagate(a, b, context))
+    if (a.kind === 'nan' || b.kind === 'nan') return set(0, settled(propagate(a, b, context)))
+    noteDenormal(a, b, context)
     if (b.kind === 'infinite') {
       if (b.negative ? a.kind === 'infinite' : a.kind === 'zero') context.raised |= INVALID
       if (b.negative) return set(0, a.kind === 'infinite' ? INDEFINITE : zero(a.negative))
@@ -219,6 +278,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
       set(0, infinite(a.kind === 'zero'))
       return push(a)
     }
+    noteDenormal(a, a, context)
     const length = bitLength(a.significand)
     set(0, widest(fromInteger(BigInt(a.exponent + length - 1))))
     push(finite(a.negative, a.significand, 1 - length))
@@ -245,7 +305,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   const unary = (compute: (value: number) => number) => set(0, approximately(get(0), ONE, compute))
   /** st(1) ← f(st(0), st(1)), pop. */
   const binary = (compute: (x: number, y: number) => number) => {
-    const value = approximately(get(0), get(1), compute)
+    const value = settled(approximately(get(0), get(1), compute))
     pop()
     set(0, value)
   }
@@ -260,27 +320,34 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
 
   /** D9 E0 … FF by the low five bits. */
   const NULLARY: Readonly<Record<number, () => void>> = {
-    0: () => (isEmpty(0) ? set(0, fault(false)) : view.setUint16(place(0) + 8, view.getUint16(place(0) + 8, true) ^ 0x8000, true)),
-    1: () => (isEmpty(0) ? set(0, fault(false)) : view.setUint16(place(0) + 8, view.getUint16(place(0) + 8, true) & 0x7fff, true)),
+    0: () =>
+      isEmpty(0)
+        ? set(0, fault(false))
+        : view.setUint16(place(0) + 8, view.getUint16(place(0) + 8, true) ^ 0x8000, true),
+    1: () =>
+      isEmpty(0)
+        ? set(0, fault(false))
+        : view.setUint16(place(0) + 8, view.getUint16(place(0) + 8, true) & 0x7fff, true),
     4: () => compareWith(zero(), true, 0),
     5: examine,
-    0x10: () => unary((x) => Math.expm1(x * Math.LN2)),
-    0x11: () => binary((x, y) => y * Math.log2(x)),
-    0x12: () => trigonometric(Math.tan, () => 1),
-    0x13: () => binary((x, y) => Math.atan2(y, x)),
-    0x14: extract,
-    0x15: () => remainder(true),
-    0x18: () => remainder(false),
-    0x19: () => binary((x, y) => y * (Math.log1p(x) / Math.LN2)),
-    0x1a: () => set(0, rounded(squareRoot(get(0), context))),
-    0x1b: () => trigonometric(Math.sin, Math.cos),
-    0x1c: () => {
+    16: () => unary((x) => Math.expm1(x * Math.LN2)),
+    17: () => binary((x, y) => y * Math.log2(x)),
+    18: () => trigonometric(Math.tan, () => 1),
+    19: () => binary((x, y) => Math.atan2(y, x)),
+    20: extract,
+    21: () => remainder(true),
+    24: () => remainder(false),
+    25: () => binary((x, y) => y * (Math.log1p(x) / Math.LN2)),
+    26: () => set(0, rounded(squareRoot(get(0), context))),
+    27: () => trigonometric(Math.sin, Math.cos),
+    28: () => {
       const value = get(0)
+      noteDenormal(value, value, context)
       set(0, value.kind === 'nan' ? propagate(value, value, context) : roundToIntegral(value, context))
     },
-    0x1d: scale,
-    0x1e: () => trigonometric(Math.sin),
-    0x1f: () => trigonometric(Math.cos),
+    29: scale,
+    30: () => trigonometric(Math.sin),
+    31: () => trigonometric(Math.cos),
   }
   for (let n = 0; n < CONSTANTS.length; n++) {
     const [signAndExponent, significand, next] = CONSTANTS[n] as readonly [number, bigint, boolean]
@@ -322,7 +389,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     return finite(top >= 0x8000, value, 0)
   }
   const toDecimal = (value: Extended): readonly [bigint, number] => {
-    const whole = value.kind === 'nan' || value.kind === 'infinite' ? undefined : integerOf(roundToIntegral(value, context))
+    const whole =
+      value.kind === 'nan' || value.kind === 'infinite' ? undefined : integerOf(roundToIntegral(value, context))
     const size = whole === undefined ? undefined : whole < 0n ? -whole : whole
     if (size === undefined || size >= 10n ** 18n) {
       context.raised = INVALID | (context.raised & STACK_FAULT)
@@ -358,7 +426,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
       else result(view.getBigUint64(place(0), true), view.getUint16(place(0) + 8, true))
     } else if (opcode === 0xdf && digit === 6) result(...toDecimal(get(0)))
     else if (opcode === 0xdf && digit === 7) result(toWhole(get(0), 64, context.mode))
-    else if (digit < 1 || digit > 3 || opcode === 0xd8 || opcode === 0xda || opcode === 0xdc || opcode === 0xde) return false
+    else if (digit < 1 || digit > 3 || opcode === 0xd8 || opcode === 0xda || opcode === 0xdc || opcode === 0xde)
+      return false
     else if (integer) {
       const bits = opcode === 0xdf ? 16 : opcode === 0xdb ? 32 : 64
       result(toWhole(get(0), bits, digit === 1 ? TRUNCATE : context.mode))
@@ -372,8 +441,10 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
       if (room()) setImage(0, unsigned(low, middle), high & 0xffff)
     } else if (opcode === 0xdf && digit === 4) push(fromDecimal(unsigned(low, middle), high))
     else if (opcode === 0xdf && digit === 5) push(fromInteger(BigInt.asIntN(64, unsigned(low, middle))))
-    else if (opcode === 0xd9 || opcode === 0xdb || opcode === 0xdd || opcode === 0xdf) push(operand(opcode, low, middle))
-    else withOperand(digit, operand(opcode, low, middle))
+    else if (opcode === 0xd9 || opcode === 0xdb || opcode === 0xdd || opcode === 0xdf) {
+      const value = operand(opcode, low, middle)
+      push(value.kind === 'nan' ? propagate(value, value, context) : value)
+    } else withOperand(digit, operand(opcode, low, middle))
   }
 
   // ---- register operands ----------------------------------------------------------------------------------------------
@@ -388,11 +459,13 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   }
   /** fld st(i) counts before the push. */
   const duplicate = (index: number) => {
-    const value = isEmpty(index) ? toExtended(fault(false)) : ([view.getBigUint64(place(index), true), view.getUint16(place(index) + 8, true)] as const)
+    const value = isEmpty(index)
+      ? toExtended(fault(false))
+      : ([view.getBigUint64(place(index), true), view.getUint16(place(index) + 8, true)] as const)
     if (room()) setImage(0, ...value)
   }
   /** Arithmetic whose destination is st(i): digits keep their meaning for (st(0), st(i)). */
-  const toRegister = (digit: number, index: number) => set(index, arithmetic(digit, get(0), get(index)))
+  const toRegister = (digit: number, index: number) => set(index, settled(arithmetic(digit, get(0), get(index))))
 
   const registerForm = (opcode: number, digit: number, rm: number, low: number) => {
     switch (opcode) {
@@ -432,7 +505,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   }
   const takesC1 = (opcode: number, modrm: number) =>
     // These give C1 a meaning of their own or leave it.
-    !(opcode === 0xd9 && (modrm === 0xe5 || modrm === 0xf5 || modrm === 0xf8)) && !(opcode === 0xdd && (modrm & 0xf8) === 0xc0)
+    !(opcode === 0xd9 && (modrm === 0xe5 || modrm === 0xf5 || modrm === 0xf8)) &&
+    !(opcode === 0xdd && (modrm & 0xf8) === 0xc0)
 
   return (record, operation, low, middle, high) => {
     const opcode = operation >> 8

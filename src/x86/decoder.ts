@@ -215,6 +215,7 @@ function decodeBody(address: number, out: Decoded): number {
   for (const form of candidates) {
     if (!prefixFits(form.prefix, has66, out.repeat)) continue
     if (form.digit >= 0 && form.digit !== digit) continue
+    if (form.rm >= 0 && form.rm !== (modrm & 7)) continue
     if (form.w >= 0 && form.w !== w) continue
     if (form.options.register !== undefined && form.options.register !== only) continue
     if (form.modrm && !(register ? form.register : form.memory)) continue

@@ -137,7 +137,7 @@ export function encode(instruction: Instruction, address: number): Uint8Array {
   let displacementAt = -1
   if (form.modrm) {
     const reg = form.digit >= 0 ? form.digit : code(instruction.reg)
-    if (typeof rm === 'number') bytes.push(0xc0 | (reg << 3) | code(rm))
+    if (typeof rm === 'number') bytes.push(0xc0 | (reg << 3) | (form.rm >= 0 ? form.rm : code(rm)))
     else {
       if (rm.base === RIP) displacementAt = bytes.length + 1
       bytes.push(...memoryBytes(reg, rm))

@@ -5,6 +5,7 @@
 //
 // Encoding: [NP|66|F3|F2] [0F|0F38|0F3A] opcode[+r] [/r|/0…/7] [W0|W1]; `+r`: the opcode's low three bits name a register.
 // Operands: a letter for where, a suffix for the size.
+// After an x87 opcode a byte from C0 up is a whole modrm byte: 'D9 E8'.
 //   E  modrm.rm, general register or memory      G  modrm.reg, general register      M  modrm.rm, memory only
 //   R  modrm.rm, general register only           Z  register in the opcode           A  rAX      C  CL      1  the constant 1
 //   I  immediate    Ibs/Izs sign-extended to the operand size        J  branch offset       O  absolute address
@@ -55,6 +56,8 @@ export type Form = {
   readonly modrm: boolean
   /** modrm.reg as an opcode extension, or -1. */
   readonly digit: number
+  /** modrm.rm as an opcode extension, or -1. */
+  readonly rm: number
   /** REX.W required: 1, forbidden: 0, either: -1. */
   readonly w: -1 | 0 | 1
   /** Which modrm.rm kinds the row takes. */
@@ -76,6 +79,8 @@ export function form(encoding: string, mnemonic: string, operands: string, seman
   const plusRegister = opcodeWord?.endsWith('+r') ?? false
   const opcode = Number.parseInt(opcodeWord ?? '', 16)
   const slash = modifiers.find((word) => word.startsWith('/'))
+  // x87 (SDM vol. 2A, 3.1.1.1).
+  const fixed = Number.parseInt(modifiers.find((word) => /^[C-F][0-9A-F]$/.test(word)) ?? '-1', 16)
   const parsed = operands === '' ? [] : operands.split(' ').map(operand)
   const rm = parsed.find(({ kind }) => 'EMRWUT'.includes(kind))
   const sizes = new Set(parsed.map(({ size }) => size))
@@ -92,10 +97,11 @@ export function form(encoding: string, mnemonic: string, operands: string, seman
     map,
     opcode,
     plusRegister,
-    modrm: slash !== undefined,
-    digit: slash === undefined || slash === '/r' ? -1 : Number(slash[1]),
+    modrm: slash !== undefined || fixed >= 0,
+    digit: fixed >= 0 ? (fixed >> 3) & 7 : slash === undefined || slash === '/r' ? -1 : Number(slash[1]),
+    rm: fixed >= 0 ? fixed & 7 : -1,
     w,
-    memory: rm === undefined || 'EMW'.includes(rm.kind),
+    memory: fixed < 0 && (rm === undefined || 'EMW'.includes(rm.kind)),
     register: rm === undefined || 'ERWUT'.includes(rm.kind),
     widths,
   }

@@ -18,6 +18,7 @@ import { sseShuffle } from './forms/sse-shuffle.js'
 import { sse4 } from './forms/sse4.js'
 import { strings } from './forms/string.js'
 import { system } from './forms/system.js'
+import { x87Forms } from './forms/x87.js'
 
 export const FORMS: readonly Form[] = [
   ...arithmetic,
@@ -36,6 +37,7 @@ export const FORMS: readonly Form[] = [
   ...sseShuffle,
   ...sseConvert,
   ...sse4,
+  ...x87Forms,
 ]
 FORMS.forEach((form, id) => {
   form.id = id

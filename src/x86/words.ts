@@ -9,4 +9,11 @@ export const WORD = {
   mxcsr: 0x0dc,
   /** The full x87 tag word (SDM 8.1.7): two bits a register, 3 for empty. */
   x87Tag: 0x388,
+  x87Control: 0x380,
+  x87Status: 0x384,
+  /** What the x87 helper hands back: RFLAGS bits, a value of up to ten bytes, status and tag words for after its store. */
+  x87Flags: 0x38c,
+  x87Result: 0x390,
+  x87NextStatus: 0x3b0,
+  x87NextTag: 0x3b4,
 } as const
