@@ -76,9 +76,9 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
 }
 const namesOf = (mnemonic: string): readonly string[] => SAME[mnemonic] ?? [mnemonic]
 
-/** Encodings of covered mnemonics that Lego deliberately has not, by iced-x86's name: far transfers, segment registers. */
+/** Encodings of covered mnemonics that Lego deliberately has not, by iced-x86's name: far transfers, segment registers, MMX, aliases of x87. */
 const UNCOVERED =
-  /^(Jmp|Call)_m16(16|32|64)$|^(Push|Pop)[qwd]?_(FS|GS)$|^Mov_Sreg_|^Mov_([cd]r_r64|r64_[cd]r)$|^Reservednop_/
+  /^(Jmp|Call)_m16(16|32|64)$|^(Push|Pop)[qwd]?_(FS|GS)$|^Mov_Sreg_|^Mov_([cd]r_r64|r64_[cd]r)$|^Reservednop_|_mm(_|$)|_(DFD[08]|DCD[08]|D[DF]C8|DED0)$/
 /** Where iced-x86 knows better which control and debug registers exist: #UD rather than #GP. */
 const PRIVILEGED_MOVES = /^0F 2[0-3]/
 /** Rows that take a repeat prefix which is #UD on a CPU. */

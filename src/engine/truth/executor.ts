@@ -101,7 +101,7 @@ export function engineExecutor(tier: Tier = 'interpreter'): Executor {
     syscall: () => 1,
     timestamp: () => 0,
   }
-  const engine = new Engine({ memory, codeBase: DECODED, codeSize: DECODED_SIZE, host, tier })
+  const engine = new Engine({ memory, codeBase: DECODED, codeSize: DECODED_SIZE, host, tier, hotThreshold: 1 })
 
   function load({ code, registers, flags, mxcsr, vectors, patches }: Case): void {
     bytes.fill(0, TASK, TASK + RECORD_SIZE)
