@@ -48,8 +48,13 @@ const nan = (negative: boolean, significand: bigint): Extended => ({ kind: 'nan'
 /** The default NaN of a masked invalid operation. */
 export const INDEFINITE = nan(true, INTEGER_BIT | QUIET_BIT)
 
-export const isSignaling = (x: Extended): boolean => x.kind === 'nan' && (x.significand & QUIET_BIT) === 0n
-const quiet = (x: Extended): Extended => nan(x.negative, x.significand | QUIET_BIT)
+/** Unnormals, pseudo-NaNs and pseudo-infinities lack the integer bit and are invalid operands since the 80387 (SDM vol. 1,
+ *  8.2.2): here a NaN without that bit. */
+const UNSUPPORTED = nan(false, 0n)
+const isUnsupported = (x: Extended): boolean => x.kind === 'nan' && (x.significand & INTEGER_BIT) === 0n
+export const isSignaling = (x: Extended): boolean =>
+  x.kind === 'nan' && ((x.significand & QUIET_BIT) === 0n || isUnsupported(x))
+const quiet = (x: Extended): Extended => (isUnsupported(x) ? INDEFINITE : nan(x.negative, x.significand | QUIET_BIT))
 
 export function bitLength(value: bigint): number {
   const hex = value.toString(16)
@@ -61,14 +66,8 @@ export function bitLength(value: bigint): number {
 export function fromExtended(significand: bigint, signAndExponent: number): Extended {
   const negative = signAndExponent >= 0x8000
   const exponent = signAndExponent & 0x7fff
-  if (exponent === 0x7fff) {
-    if (significand === INTEGER_BIT) return infinite(negative)
-    return (significand & INTEGER_BIT) === 0n
-      ? nan(negative, (significand & ~QUIET_BIT) | 1n)
-      : nan(negative, significand)
-  }
-  // Unnormals (an exponent without the integer bit) are invalid operands since the 80387: a signaling NaN stands for them.
-  if (exponent !== 0 && (significand & INTEGER_BIT) === 0n) return nan(true, INTEGER_BIT | 1n)
+  if (exponent !== 0 && (significand & INTEGER_BIT) === 0n) return UNSUPPORTED
+  if (exponent === 0x7fff) return significand === INTEGER_BIT ? infinite(negative) : nan(negative, significand)
   return finite(negative, significand, Math.max(exponent, 1) - 16383 - 63)
 }
 
@@ -109,7 +108,7 @@ export function toImage(x: Extended, format: Format, context: Context): bigint {
     ((negative ? 1n : 0n) << (fraction + exponentBits)) | (exponent << fraction) | significand
   const top = (1n << exponentBits) - 1n
   if (isSignaling(x)) context.raised |= INVALID
-  if (x.kind === 'nan') return build(x.negative, top, (quiet(x).significand & ~INTEGER_BIT) >> (63n - fraction))
+  if (x.kind === 'nan') return build(quiet(x).negative, top, (quiet(x).significand & ~INTEGER_BIT) >> (63n - fraction))
   const value = round(x, format, context)
   if (value.kind === 'infinite') return build(value.negative, top, 0n)
   if (value.kind === 'zero') return build(value.negative, 0n, 0n)
@@ -190,6 +189,7 @@ const invalid = (context: Context): Extended => {
 /** The NaN that two operands of which one is a NaN give. */
 export function propagate(a: Extended, b: Extended, context: Context): Extended {
   if (isSignaling(a) || isSignaling(b)) context.raised |= INVALID
+  if (isUnsupported(a) || isUnsupported(b)) return INDEFINITE
   if (a.kind !== 'nan') return quiet(b)
   if (b.kind !== 'nan') return quiet(a)
   if (isSignaling(a) !== isSignaling(b)) return isSignaling(a) ? b : a

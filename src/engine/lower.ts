@@ -15,6 +15,8 @@ export interface Target {
   readonly task: number
   /** Puts the translation array's address on the stack. */
   translation(): void
+  /** The translation this access shares with others of its block, if it does; called once for each access, in order. */
+  shared?(): { readonly host: number; readonly offset: number; readonly length: number; readonly write: boolean; readonly first: boolean } | undefined
   getRegister(ref: Ref, width: Width | 128): void
   /** Emits `value()` and stores it; 8- and 16-bit writes keep the rest of the register. */
   setRegister(ref: Ref, width: Width | 128, value: () => void): void
@@ -242,23 +244,51 @@ export class Lowering {
    * crossing or a misaligned `aligned` access goes to the hub's `readable` / `writable`, which answers 0 to leave.
    */
   #translate(address: Node, access: Access, write: boolean): number {
-    const code = this.#code
     this.#pin(address)
-    const entry = this.temporary('i32')
     const host = this.temporary('i32')
+    const shared = this.#target.shared?.()
+    if (shared === undefined) this.#probe(address, 0, access, write, host, () => this.#miss(address, access, write, host))
+    else this.#sharedAccess(address, access, write, host, shared)
+    return host
+  }
+
+  /** host ← the hub's answer for this access alone; leaves when there is none. */
+  #miss(address: Node, access: Access, write: boolean, host: number): void {
+    const code = this.#code
+    code.get(this.#target.task)
+    this.value(address)
+    code.i32(access.size | (access.aligned ? 0x100 : 0))
+    this.#target.callHelper(write ? 'writable' : 'readable')
+    code.tee(host)
+    code.op('i32.eqz')
+    code.if()
+    this.#target.leave()
+    code.end()
+  }
+
+  /** host ← translation of address + offset by way 0, or whatever `miss` does. */
+  #probe(address: Node, offset: number, access: Access, write: boolean, host: number, miss: () => void): void {
+    const code = this.#code
+    const entry = this.temporary('i32')
+    const base = () => {
+      this.value(address)
+      if (offset === 0) return
+      code.i64(offset)
+      code.op('i64.add')
+    }
     this.value(address)
     if (access.aligned) {
       // Low bits that must be zero stay in the comparison: tags have none.
       code.i64(-0x1000 | (access.size - 1), -1)
     } else {
-      if (access.size > 1) {
-        code.i64(access.size - 1, 0)
+      if (offset + access.size !== 1) {
+        code.i64(offset + access.size - 1)
         code.op('i64.add')
       }
       code.i64(-0x1000, -1)
     }
     code.op('i64.and')
-    this.value(address)
+    base()
     code.i64(INDEX_SHIFT, 0)
     code.op('i64.shr_u')
     code.op('i32.wrap_i64')
@@ -270,24 +300,46 @@ export class Lowering {
     code.memory('i64.load', write ? WRITE_TAG : READ_TAG)
     code.op('i64.ne')
     code.if()
-    code.get(this.#target.task)
-    this.value(address)
-    code.i32(access.size | (access.aligned ? 0x100 : 0))
-    this.#target.callHelper(write ? 'writable' : 'readable')
-    code.tee(host)
-    code.op('i32.eqz')
-    code.if()
-    this.#target.leave()
-    code.end()
+    miss()
     code.else()
     code.get(entry)
     code.memory('i32.load', ADDEND)
     this.value(address)
     code.op('i32.wrap_i64')
+    if (offset !== 0) {
+      code.i32(offset)
+      code.op('i32.add')
+    }
     code.op('i32.add')
     code.set(host)
     code.end()
-    return host
+  }
+
+  /** The first access of a group probes for all of it: 0 when the range is not on one page with a translation in way 0. */
+  #sharedAccess(address: Node, access: Access, write: boolean, host: number, shared: NonNullable<ReturnType<NonNullable<Target['shared']>>>): void {
+    const code = this.#code
+    if (shared.first) {
+      const range = { size: shared.length, aligned: false }
+      this.#probe(address, -shared.offset, range, shared.write, shared.host, () => {
+        code.i32(0)
+        code.set(shared.host)
+      })
+    }
+    code.get(shared.host)
+    code.i32(shared.offset)
+    code.op('i32.add')
+    code.set(host)
+    code.get(shared.host)
+    code.op('i32.eqz')
+    if (access.aligned) {
+      code.get(host)
+      code.i32(access.size - 1)
+      code.op('i32.and')
+      code.op('i32.or')
+    }
+    code.if()
+    this.#miss(address, access, write, host)
+    code.end()
   }
 
   /** A page-crossing store went to the record's scratch area: the hub copies it out to both pages. */

@@ -91,12 +91,18 @@ int main(int argc, char **argv) {
     __asm__ volatile("fninit" ::: "memory");
     if (depth > 1) __asm__ volatile("fldt %0" ::"m"(b));
     if (depth > 0) __asm__ volatile("fldt %0" ::"m"(a));
-    __asm__ volatile("fnclex\n fldcw %0" ::"m"(control));
+    // Condition codes that an instruction may leave alone.
+    uint32_t environment[7];
+    uint16_t codes = next() & 0x4700;
+    __asm__ volatile("fnclex\n fnstenv %0" : "=m"(environment));
+    environment[0] = control;
+    environment[1] = (environment[1] & ~0x4700) | codes;
+    __asm__ volatile("fldenv %0" ::"m"(environment));
     __asm__ volatile("sub $256, %%rsp\n call *%2\n pushfq\n pop %0\n add $256, %%rsp"
                      : "=&r"(flags) : "S"(bytes), "r"(code) : "memory", "cc");
     __asm__ volatile("fnsave %0" : "=m"(saved));
     uint16_t status = *(uint16_t *)(saved + 4), tags = *(uint16_t *)(saved + 8);
-    printf("%x %d %d %x %llx %x %llx %x ", operation, withMemory, depth, control, (unsigned long long)a.significand,
+    printf("%x %d %d %x %x %llx %x %llx %x ", operation, withMemory, depth, control, codes, (unsigned long long)a.significand,
            a.exponent, (unsigned long long)b.significand, b.exponent);
     for (int i = 0; i < 10; i++) printf("%02x", before[i]);
     printf(" ");

@@ -74,12 +74,12 @@ function ours(fields: readonly string[]): string {
     )
   }
   initialiseX87(view, TASK)
-  if (depth > 1) push(6)
-  if (depth > 0) push(4)
-  view.setInt32(TASK + X87_STATUS, view.getInt32(TASK + X87_STATUS, true) & 0x7f00, true)
+  if (depth > 1) push(7)
+  if (depth > 0) push(5)
+  view.setInt32(TASK + X87_STATUS, (view.getInt32(TASK + X87_STATUS, true) & 0x3800) | number(4), true)
   view.setInt32(TASK + X87_CONTROL, number(3), true)
   view.setInt32(TASK + X87_FLAGS, 0, true)
-  const bytes = Buffer.from(fields[8] as string, 'hex')
+  const bytes = Buffer.from(fields[9] as string, 'hex')
   if (fields[1] === '0') x87(TASK, operation, 0, 0, 0)
   else if (isStore(opcode, digit)) {
     x87(TASK, operation, 0, 0, 0)
@@ -101,7 +101,7 @@ function ours(fields: readonly string[]): string {
   })
   const flags = view.getInt32(TASK + X87_FLAGS, true)
   return [
-    ...fields.slice(0, 9),
+    ...fields.slice(0, 10),
     bytes.toString('hex'),
     status.toString(16),
     tags.toString(16),
@@ -113,7 +113,7 @@ function ours(fields: readonly string[]): string {
 /** Only fcomi and its kin set flags; what the CPU had before the others is left out. */
 function expected(fields: readonly string[]): string {
   const comparesToFlags = fields[1] === '0' && /^d[bf](e9|f1)$/.test(fields[0] as string)
-  return [...fields.slice(0, 12), comparesToFlags ? fields[12] : '0', ...fields.slice(13)].join(' ')
+  return [...fields.slice(0, 13), comparesToFlags ? fields[13] : '0', ...fields.slice(14)].join(' ')
 }
 
 testNative(`${CASES} random x87 instructions leave what this CPU leaves (seed ${seed})`, () => {
@@ -124,6 +124,7 @@ testNative(`${CASES} random x87 instructions leave what this CPU leaves (seed ${
     const want = expected(fields)
     if (got !== want) wrong.push(`want ${want}\n got ${got}`)
   }
-  expect(wrong.slice(0, 10)).toEqual([])
+  if(process.env.DUMP) { const by: Record<string,number>={}; for (const w of wrong) { const k=w.split(' ')[1]+(w.split(' ')[2]==='1'?'m':''); by[k]=(by[k]??0)+1 }; console.log(by) }
+ expect(wrong.slice(0, 10)).toEqual([])
   expect(lines).toHaveLength(CASES)
 })

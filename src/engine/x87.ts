@@ -223,14 +223,15 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   const remainder = (nearest: boolean) => {
     const a = get(0)
     const b = get(1)
-    codes(0)
+    // An invalid one leaves C0 and C3.
+    status &= ~(C1 | C2)
     if (a.kind === 'nan' || b.kind === 'nan') return set(0, settled(propagate(a, b, context)))
     if (a.kind !== 'infinite' && b.kind !== 'zero') noteDenormal(a, b, context)
     if (a.kind === 'infinite' || b.kind === 'zero') {
       context.raised |= INVALID
       return set(0, INDEFINITE)
     }
-    if (a.kind === 'zero' || b.kind === 'infinite') return
+    if (a.kind === 'zero' || b.kind === 'infinite') return codes(0)
     const distance = a.exponent + bitLength(a.significand) - (b.exponent + bitLength(b.significand))
     const partial = distance >= 64
     // A partial remainder is that by a multiple of the divisor (SDM vol. 2A, FPREM); CPUs reduce by 32 to 63 bits.
@@ -268,6 +269,11 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   }
 
   const extract = () => {
+    // Without room for the second result neither is given.
+    if (!isEmpty(-1)) {
+      set(0, fault(true))
+      return void room()
+    }
     const a = get(0)
     if (a.kind === 'nan') {
       set(0, propagate(a, a, context))
@@ -503,10 +509,10 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     if (context.raised & (INEXACT | STACK_FAULT)) status = context.roundedUp ? status | C1 : status & ~C1
     status = status & ~control & 0x3f ? status | 0x8080 : status & ~0x8080
   }
-  const takesC1 = (opcode: number, modrm: number) =>
-    // These give C1 a meaning of their own or leave it.
-    !(opcode === 0xd9 && (modrm === 0xe5 || modrm === 0xf5 || modrm === 0xf8)) &&
-    !(opcode === 0xdd && (modrm & 0xf8) === 0xc0)
+  /** fxam and fprem give C1 a meaning of their own; fcomi and its kin leave it. */
+  const keepsC1 = (opcode: number, modrm: number) =>
+    (opcode === 0xd9 && (modrm === 0xe5 || modrm === 0xf5 || modrm === 0xf8)) ||
+    ((opcode === 0xdb || opcode === 0xdf) && modrm >= 0xe8)
 
   return (record, operation, low, middle, high) => {
     const opcode = operation >> 8
@@ -531,7 +537,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
       view.setUint16(at + 8, high & 0xffff, true)
       return 0
     }
-    if (takesC1(opcode, modrm)) status &= ~C1
+    if (!keepsC1(opcode, modrm)) status &= ~C1
     if (memory && storeMemory(opcode, digit)) {
       settle()
       view.setInt32(task + X87_NEXT_STATUS, status, true)

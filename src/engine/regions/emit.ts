@@ -14,6 +14,7 @@ import { flagInputs, Lowering, type Target } from '../lower.js'
 import { EXIT_REASON, FLAG_AUX, FLAG_RESULT, GPR, POLL, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from '../record.js'
 import { type BlockFacts, type Facts, FLAGS, type Registers } from './analyse.js'
 import type { Block, Successor } from './discover.js'
+import { type Group, groupAccesses, type Member } from './groups.js'
 import { KnownEnvironment } from './environment.js'
 import type { Graph } from './structure.js'
 
@@ -65,6 +66,9 @@ class Emitter implements Target {
   readonly #flagAux: number
   readonly #status: number
   readonly #lowering: Lowering
+  /** Accesses of the current instruction that share translations, in order, and the locals of their groups. */
+  #members: (Member | undefined)[] = []
+  readonly #groupHosts = new Map<Group, number>()
   readonly #labels: Label[] = []
   /** Depth of the block whose end is the landing. */
   #landing = 0
@@ -155,6 +159,7 @@ class Emitter implements Target {
     const facts = this.#facts[index]!
     this.#pending = CANONICAL
     this.#left = false
+    const groups = groupAccesses(block, facts)
     block.instructions.forEach((instruction, n) => {
       const { decoded } = instruction
       this.#instruction = facts.instructions[n]!
@@ -163,6 +168,7 @@ class Emitter implements Target {
       this.#updatedGeneral = 0
       this.#updatedVector = 0
       this.#condition = -1
+      this.#members = [...groups[n]!]
       const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, this.#pending))
       decoded.form.semantics(sem)
       this.#lowering.instruction(sem.finish())
@@ -323,6 +329,18 @@ class Emitter implements Target {
   }
 
   // ---- Target: what one instruction needs ------------------------------------------------------------------------
+
+  shared(): ReturnType<NonNullable<Target['shared']>> {
+    const member = this.#members.shift()
+    if (member === undefined) return undefined
+    let host = this.#groupHosts.get(member.group)
+    if (host === undefined) {
+      host = this.code.local('i32')
+      this.#groupHosts.set(member.group, host)
+    }
+    const { length, write } = member.group
+    return { host, offset: member.offset, length, write, first: member.first }
+  }
 
   translation(): void {
     this.code.get(this.#translation)

@@ -29,7 +29,8 @@ export function compareSequences({ seed, count, tier, native, reportsMax, progre
   const fill = fillOf(prng, FILLED_SIZE)
   const engine = engineExecutor(tier)
   const outcomes = (one: Case) => [native([one], fill)[0], engine([one], fill)[0]] as [Outcome, Outcome]
-  const wrong = (one: Case) => differences(one, ...outcomes(one)).size > 0
+  const strictness = { flagsAtFault: tier === 'interpreter' }
+  const wrong = (one: Case) => differences(one, ...outcomes(one), strictness).size > 0
   const reports: string[] = []
   for (let done = 0; done < count && reports.length < reportsMax; done += BATCH) {
     const cases = Array.from({ length: Math.min(BATCH, count - done) }, () => sequenceOf(prng, SHORTEST, LONGEST))
@@ -37,7 +38,7 @@ export function compareSequences({ seed, count, tier, native, reportsMax, progre
     const got = engine(cases, fill)
     for (const [n, one] of cases.entries()) {
       if (reports.length >= reportsMax) break
-      if (differences(one, expected[n] as Outcome, got[n] as Outcome).size === 0) continue
+      if (differences(one, expected[n] as Outcome, got[n] as Outcome, strictness).size === 0) continue
       const smallest = shrink(one, wrong)
       reports.push(`seed ${seed}, sequence ${done + n}:\n${report(smallest, ...outcomes(smallest))}`)
     }
