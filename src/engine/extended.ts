@@ -34,6 +34,8 @@ const INTEGER_BIT = 1n << 63n
 const QUIET_BIT = 1n << 62n
 /** Significands this far apart cannot influence a rounding but by being there. */
 const FAR = 140
+/** One below the least exponent of a significand in an image. */
+const PSEUDO_DENORMAL = -16446
 
 export const zero = (negative = false): Extended => ({ kind: 'zero', negative, exponent: 0, significand: 0n })
 export const infinite = (negative: boolean): Extended => ({
@@ -68,6 +70,8 @@ export function fromExtended(significand: bigint, signAndExponent: number): Exte
   const exponent = signAndExponent & 0x7fff
   if (exponent !== 0 && (significand & INTEGER_BIT) === 0n) return UNSUPPORTED
   if (exponent === 0x7fff) return significand === INTEGER_BIT ? infinite(negative) : nan(negative, significand)
+  // A pseudo-denormal has the value of a normal number, but raises DENORMAL: its exponent tells.
+  if (exponent === 0 && significand >= INTEGER_BIT) return finite(negative, significand << 1n, PSEUDO_DENORMAL)
   return finite(negative, significand, Math.max(exponent, 1) - 16383 - 63)
 }
 
@@ -200,7 +204,8 @@ export function propagate(a: Extended, b: Extended, context: Context): Extended 
 /** Denormal operands raise their flag, unless a NaN or a division by zero comes first (SDM vol. 1, 4.9.2). */
 export const noteDenormal = (a: Extended, b: Extended, context: Context): void => {
   for (const x of [a, b]) {
-    if (x.kind === 'finite' && x.exponent + bitLength(x.significand) - 1 < EXTENDED.least) context.raised |= DENORMAL
+    const denormal = x.exponent === PSEUDO_DENORMAL || x.exponent + bitLength(x.significand) - 1 < EXTENDED.least
+    if (x.kind === 'finite' && denormal) context.raised |= DENORMAL
   }
 }
 

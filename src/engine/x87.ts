@@ -125,6 +125,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   const room = (): boolean => {
     turn(-1)
     if (isEmpty(0)) return true
+    context.raised = 0
     set(0, fault(true))
     return false
   }
@@ -465,10 +466,13 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   }
   /** fld st(i) counts before the push. */
   const duplicate = (index: number) => {
-    const value = isEmpty(index)
-      ? toExtended(fault(false))
-      : ([view.getBigUint64(place(index), true), view.getUint16(place(index) + 8, true)] as const)
-    if (room()) setImage(0, ...value)
+    const missing = isEmpty(index)
+    const significand = view.getBigUint64(place(index), true)
+    const signAndExponent = view.getUint16(place(index) + 8, true)
+    const hasRoom = room()
+    // Both faults at once count as the underflow.
+    if (missing) set(0, fault(false))
+    else if (hasRoom) setImage(0, significand, signAndExponent)
   }
   /** Arithmetic whose destination is st(i): digits keep their meaning for (st(0), st(i)). */
   const toRegister = (digit: number, index: number) => set(index, settled(arithmetic(digit, get(0), get(index))))
@@ -483,7 +487,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
         return NULLARY[(digit - 4) * 8 + rm]?.()
       case 0xda:
       case 0xdb:
-        if (digit < 4) return low !== 0 ? copy(rm, 0) : undefined
+        if (digit < 4) return isEmpty(0) || isEmpty(rm) ? set(0, fault(false)) : low !== 0 ? copy(rm, 0) : undefined
         if (opcode === 0xda) return compareWith(get(1), false, 2)
         return compareToFlags(rm, digit === 6, false)
       case 0xdc:
@@ -509,10 +513,11 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     if (context.raised & (INEXACT | STACK_FAULT)) status = context.roundedUp ? status | C1 : status & ~C1
     status = status & ~control & 0x3f ? status | 0x8080 : status & ~0x8080
   }
-  /** fxam and fprem give C1 a meaning of their own; fcomi and its kin leave it. */
+  /** fxam and fprem give C1 a meaning of their own; fcomi, fcmov and their kin leave it. */
   const keepsC1 = (opcode: number, modrm: number) =>
     (opcode === 0xd9 && (modrm === 0xe5 || modrm === 0xf5 || modrm === 0xf8)) ||
-    ((opcode === 0xdb || opcode === 0xdf) && modrm >= 0xe8)
+    ((opcode === 0xdb || opcode === 0xdf) && modrm >= 0xe8) ||
+    ((opcode === 0xda || opcode === 0xdb) && modrm >= 0xc0 && modrm < 0xe0)
 
   return (record, operation, low, middle, high) => {
     const opcode = operation >> 8
