@@ -200,8 +200,8 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     if (digit === 2 || digit === 3) compareWith(operand, true, digit - 2)
     else {
       const a = get(0)
-      // A NaN comes before a denormal memory operand.
-      if (a.kind === 'nan') context.raised &= ~DENORMAL
+      // A NaN, or a division by zero, comes before a denormal memory operand.
+      if (a.kind === 'nan' || (digit === 7 && a.kind === 'zero')) context.raised &= ~DENORMAL
       set(0, settled(arithmetic(digit, a, operand)))
     }
   }
