@@ -272,8 +272,11 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
   const extract = () => {
     // Without room for the second result neither is given.
     if (!isEmpty(-1)) {
-      set(0, fault(true))
-      return void room()
+      const missing = isEmpty(0)
+      set(0, INDEFINITE)
+      room()
+      context.roundedUp = !missing
+      return
     }
     const a = get(0)
     if (a.kind === 'nan') {
