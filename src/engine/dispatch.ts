@@ -2,37 +2,41 @@
 // A guest call is a wasm call (`enter`) under a budget of host stack; at its end everything unwinds to `run`, which goes on
 // from the task record: no host frame holds guest state.
 
+import { assemble } from '../wasm/assemble.js'
 import { Code } from '../wasm/encoder.js'
 import * as decoded from './decoded.js'
 import type { Helper } from './helpers.js'
-import { STATUS } from './helpers.js'
+import { RESULT } from './helpers.js'
 import { EXIT } from './host.js'
 import { HANDLER_OF, type HubModule } from './hub-module.js'
 import { ASID, EXIT_REASON, POLL, RIP, STACK_BUDGET } from './record.js'
 
 /** Internal reason: the budget of nested guest calls ran out; `run` goes on from the record. */
-const EXIT_DEPTH = 3
+export const EXIT_DEPTH = 3
 /** Host stack of one nested guest call, in bytes: a handler or region frame and `enter`'s, as Liftoff lays them out. */
-const FRAME_BYTES = 1024
+export const FRAME_BYTES = 1024
 
-/** Functions of the hub that code calls, after HELPERS in the helper table. */
+/** Functions of the hub that code calls, after HELPERS in the helper table. Budgets are bytes of host stack. */
 export const DISPATCH: readonly Omit<Helper, 'build'>[] = [
-  /** (task, address of a link word): calls the block at rip; the link caches it. */
-  { name: 'callLinked', params: ['i32', 'i32'], results: ['i32'] },
-  /** (task): calls the block at rip. */
-  { name: 'callDynamic', params: ['i32'], results: ['i32'] },
+  /** (task, call site, budget): calls from a region. A call site is {block i32, –, target i64}: the block once known. */
+  { name: 'callSite', params: ['i32', 'i32', 'i32'], results: ['i64'] },
+  /** (task, link word): calls the block at rip from the interpreter; the link caches it. */
+  { name: 'callLinked', params: ['i32', 'i32'], results: ['i64'] },
+  /** (task, budget): calls the block at rip. */
+  { name: 'callDynamic', params: ['i32', 'i32'], results: ['i64'] },
   /** (task): goes to the block at rip without nesting. */
-  { name: 'indirect', params: ['i32'], results: ['i32'] },
-  { name: 'enter', params: ['i32', 'i32'], results: ['i32'] },
+  { name: 'indirect', params: ['i32'], results: ['i64'] },
+  { name: 'enter', params: ['i32', 'i32', 'i32'], results: ['i64'] },
   { name: 'lookup', params: ['i32'], results: ['i32'] },
-  { name: 'goto', params: ['i32', 'i32'], results: ['i32'] },
-  { name: 'leave', params: ['i32', 'i32'], results: ['i32'] },
+  { name: 'goto', params: ['i32', 'i32'], results: ['i64'] },
+  { name: 'leave', params: ['i32', 'i32'], results: ['i64'] },
   { name: 'setRip', params: ['i32', 'i32'], results: [] },
-  { name: 'run', params: ['i32'], results: ['i32'] },
+  { name: 'run', params: ['i32', 'i32'], results: ['i32'] },
 ]
 
 export function buildDispatch(module: HubModule): void {
   const define = (name: string, code: Code) => module.builder.define(module.index(name), code)
+  define('callSite', callSite(module))
   define('callLinked', callLinked(module))
   define('callDynamic', callDynamic(module))
   define('indirect', indirect(module))
@@ -112,128 +116,73 @@ const unwindReason = (code: Code, task: number, reason: number) => {
   code.memory('i32.store', EXIT_REASON)
 }
 
-/** (task, block) → status: one nested guest call; goes on from block to block until a `ret` or an unwinding. */
-function enter(module: HubModule): Code {
-  const code = new Code(2)
-  const status = code.local('i32')
-  code.get(0)
-  code.get(0)
-  code.memory('i32.load', STACK_BUDGET)
-  code.i32(FRAME_BYTES)
-  code.op('i32.sub')
-  code.tee(status)
-  code.memory('i32.store', STACK_BUDGET)
-  code.get(status)
-  code.i32(0)
-  code.op('i32.lt_s')
-  code.if()
-  unwindReason(code, 0, EXIT_DEPTH)
-  code.i32(STATUS.unwind)
-  code.return()
-  code.end()
-  code.loop()
-  code.get(1)
-  code.memory('i32.load', decoded.HANDLER)
-  code.i32(HANDLER_OF.region)
-  code.op('i32.eq')
-  code.if('i32')
-  code.get(0)
-  code.get(1)
-  code.memory('i32.load', decoded.REGION)
-  code.callIndirect(module.regionType, module.regionTable)
-  code.else()
-  callHandler(module, code, 1, 0, false)
-  code.end()
-  code.tee(status)
-  code.i32(STATUS.jump)
-  code.op('i32.eq')
-  code.if()
-  code.get(0)
-  module.call(code, 'lookup')
-  code.tee(1)
-  code.brIf(1)
-  code.i32(STATUS.unwind)
-  code.set(status)
-  code.end()
-  code.end()
-  code.get(0)
-  code.get(0)
-  code.memory('i32.load', STACK_BUDGET)
-  code.i32(FRAME_BYTES)
-  code.op('i32.add')
-  code.memory('i32.store', STACK_BUDGET)
-  code.get(status)
-  return code
-}
+const text = (module: HubModule, source: string): Code => assemble(source, (name) => module.index(name), (name) => module.table(name))
 
-/** (task, link word): the hot path of every direct guest call, so it holds what `enter` does for a region in line. */
-function callLinked(module: HubModule): Code {
-  const code = new Code(2)
-  const target = code.local('i32')
-  const budget = code.local('i32')
-  const status = code.local('i32')
-  code.get(1)
-  code.memory('i32.load', 0)
-  code.tee(target)
-  code.op('i32.eqz')
-  code.if()
-  lookupOrUnwind(module, code, target, 0)
-  code.get(1)
-  code.get(target)
-  code.memory('i32.store', 0)
-  code.end()
-  code.get(target)
-  code.memory('i32.load', decoded.HANDLER)
-  code.i32(HANDLER_OF.region)
-  code.op('i32.ne')
-  code.if()
-  code.get(0)
-  code.get(target)
-  code.returnCall(module.index('enter'))
-  code.end()
-  code.get(0)
-  code.memory('i32.load', STACK_BUDGET)
-  code.tee(budget)
-  code.i32(FRAME_BYTES)
-  code.op('i32.lt_s')
-  code.if()
-  unwindReason(code, 0, EXIT_DEPTH)
-  code.i32(STATUS.unwind)
-  code.return()
-  code.end()
-  code.get(0)
-  code.get(budget)
-  code.i32(FRAME_BYTES)
-  code.op('i32.sub')
-  code.memory('i32.store', STACK_BUDGET)
-  code.get(0)
-  code.get(target)
-  code.memory('i32.load', decoded.REGION)
-  code.callIndirect(module.regionType, module.regionTable)
-  code.set(status)
-  code.get(0)
-  code.get(budget)
-  code.memory('i32.store', STACK_BUDGET)
-  code.get(status)
-  code.i32(STATUS.jump)
-  code.op('i32.eq')
-  code.if()
-  code.get(0)
-  code.returnCall(module.index('callDynamic'))
-  code.end()
-  code.get(status)
-  return code
-}
+/** A region as it is called from the hub. */
+const callRegion = (block: string, budget: string) =>
+  `(call_indirect region regions $task ${budget} (i32.load ${block} +${decoded.REGION}))`
+const isRegion = (block: string) => `(i32.eq (i32.load ${block} +${decoded.HANDLER}) (i32 ${HANDLER_OF.region}))`
+const outOfStack = (rip: string) => `
+  (i64.store $task ${rip} +${RIP})
+  (i32.store $task (i32 ${EXIT_DEPTH}) +${EXIT_REASON})
+  (return (i64 ${RESULT.unwind}))`
 
-function callDynamic(module: HubModule): Code {
-  const code = new Code(1)
-  const target = code.local('i32')
-  lookupOrUnwind(module, code, target, 0)
-  code.get(0)
-  code.get(target)
-  code.returnCall(module.index('enter'))
-  return code
-}
+/** (task, block, budget): one nested guest call; goes on from block to block until a `ret` or an unwinding. */
+const enter = (module: HubModule): Code =>
+  text(
+    module,
+    `(param $task i32) (param $block i32) (param $budget i32) (local $before i32) (local $result i64)
+    (if (i32.lt_s $budget (i32 ${FRAME_BYTES})) (then ${outOfStack(`(i64.load $block +${decoded.NEXT})`)}))
+    (set $before (i32.load $task +${STACK_BUDGET}))
+    (set $budget (i32.sub $budget (i32 ${FRAME_BYTES})))
+    (i32.store $task $budget +${STACK_BUDGET})
+    (block $done
+      (loop $on
+        (if ${isRegion('$block')}
+          (then (set $result ${callRegion('$block', '$budget')}))
+          (else (set $result (call_indirect handler handlers $block $task (i32.load $block +${decoded.HANDLER})))))
+        (br_if $done (i64.ne $result (i64 ${RESULT.jump})))
+        (br_if $on (tee $block (call $lookup $task)))
+        (set $result (i64 ${RESULT.unwind}))))
+    (i32.store $task $before +${STACK_BUDGET})
+    $result`,
+  )
+
+/** The hot path of direct calls between regions: no word of the record is touched. */
+const callSite = (module: HubModule): Code =>
+  text(
+    module,
+    `(param $task i32) (param $site i32) (param $budget i32) (local $block i32) (local $result i64)
+    (if (i32.eqz (tee $block (i32.load $site)))
+      (then
+        (i64.store $task (i64.load $site +8) +${RIP})
+        (if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))
+        (i32.store $site $block)))
+    (if (i32.eqz ${isRegion('$block')}) (then (return_call $enter $task $block $budget)))
+    (if (i32.lt_s $budget (i32 ${FRAME_BYTES})) (then ${outOfStack('(i64.load $site +8)')}))
+    (set $result ${callRegion('$block', `(i32.sub $budget (i32 ${FRAME_BYTES}))`)})
+    (if (i64.eq $result (i64 ${RESULT.jump})) (then (return_call $callDynamic $task $budget)))
+    $result`,
+  )
+
+const callLinked = (module: HubModule): Code =>
+  text(
+    module,
+    `(param $task i32) (param $link i32) (local $block i32)
+    (if (i32.eqz (tee $block (i32.load $link)))
+      (then
+        (if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))
+        (i32.store $link $block)))
+    (return_call $enter $task $block (i32.load $task +${STACK_BUDGET}))`,
+  )
+
+const callDynamic = (module: HubModule): Code =>
+  text(
+    module,
+    `(param $task i32) (param $budget i32) (local $block i32)
+    (if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))
+    (return_call $enter $task $block $budget)`,
+  )
 
 /** target ← lookup(task); returns `unwind` when there is none. */
 function lookupOrUnwind(module: HubModule, code: Code, target: number, task: number): void {
@@ -242,7 +191,7 @@ function lookupOrUnwind(module: HubModule, code: Code, target: number, task: num
   code.tee(target)
   code.op('i32.eqz')
   code.if()
-  code.i32(STATUS.unwind)
+  code.i64(RESULT.unwind)
   code.return()
   code.end()
 }
@@ -299,36 +248,22 @@ function leave(module: HubModule): Code {
   code.get(0)
   code.get(1)
   module.call(code, 'setRip')
-  code.i32(STATUS.unwind)
+  code.i64(RESULT.unwind)
   return code
 }
 
-/** The root: runs a task from its record until something outside must happen; returns EXIT. */
-function run(module: HubModule): Code {
-  const code = new Code(1)
-  const target = code.local('i32')
-  code.loop()
-  code.get(0)
-  module.call(code, 'lookup')
-  code.tee(target)
-  code.if()
-  code.get(0)
-  code.get(target)
-  module.call(code, 'enter')
-  code.i32(STATUS.unwind)
-  code.op('i32.ne')
-  code.brIf(1)
-  code.get(0)
-  code.memory('i32.load', EXIT_REASON)
-  code.i32(EXIT_DEPTH)
-  code.op('i32.eq')
-  code.brIf(1)
-  code.end()
-  code.end()
-  code.get(0)
-  code.memory('i32.load', EXIT_REASON)
-  return code
-}
+/** The root (task, budget): runs a task from its record until something outside must happen; returns EXIT. */
+const run = (module: HubModule): Code =>
+  text(
+    module,
+    `(param $task i32) (param $budget i32) (local $block i32)
+    (loop $on
+      (if (tee $block (call $lookup $task))
+        (then
+          (br_if $on (i64.ne (call $enter $task $block $budget) (i64 ${RESULT.unwind})))
+          (br_if $on (i32.eq (i32.load $task +${EXIT_REASON}) (i32 ${EXIT_DEPTH}))))))
+    (i32.load $task +${EXIT_REASON})`,
+  )
 
 /** A block's head: counts entries and offers hot blocks to the optimising tier. */
 function block(module: HubModule): Code {
@@ -380,6 +315,8 @@ function gotoHandler(module: HubModule): Code {
 function region(module: HubModule): Code {
   const code = new Code(2)
   code.get(1)
+  code.get(1)
+  code.memory('i32.load', STACK_BUDGET)
   code.get(0)
   code.memory('i32.load', decoded.REGION)
   code.returnCallIndirect(module.regionType, module.regionTable)

@@ -14,8 +14,8 @@ import { hostHelpers } from './host-helpers.js'
 import { HANDLER_OF } from './hub-module.js'
 import { buildInterpreter, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
 import { planRegion } from './regions/compile.js'
-import { SITE_SIZE } from './regions/emit.js'
-import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP, STACK_BUDGET } from './record.js'
+import { CALL_SITE_SIZE, SITE_SIZE } from './regions/emit.js'
+import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
 
 export type EngineOptions = {
   readonly memory: WebAssembly.Memory
@@ -48,14 +48,14 @@ export class Engine {
   readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #code: CodeCache
-  readonly #run: (task: number) => number
+  readonly #run: (task: number, budget: number) => number
   readonly #stackBytes: number
   readonly #decoded = newDecoded()
   /** Bytes of an instruction that crosses a page. */
   readonly #window = new Uint8Array(2 * INSTRUCTION_BYTES)
   /** The code area is full: drop everything at the root. */
   #full = false
-  readonly #helperTable: WebAssembly.Table
+  #helperTable: WebAssembly.Table
   readonly #regionTable: WebAssembly.Table
   readonly #memory: WebAssembly.Memory
   #regions = 0
@@ -85,7 +85,7 @@ export class Engine {
     for (const { name, build } of HELPERS) if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
     imports.hostSyscall = (task: number) => this.#syscall(task)
     const instance = new WebAssembly.Instance(new WebAssembly.Module(interpreterBytes()), { lego: imports })
-    this.#run = instance.exports.run as (task: number) => number
+    this.#run = instance.exports.run as (task: number, budget: number) => number
     this.#regionTable = instance.exports.regions as WebAssembly.Table
     this.#helperTable = instance.exports.helpers as WebAssembly.Table
   }
@@ -96,11 +96,12 @@ export class Engine {
       this.#code.clear()
       this.#regions = 0
       for (let n = 0; n < this.#regionTable.length; n++) this.#regionTable.set(n, null)
+      // V8 keeps every instance that imports a table alive with that table: later regions get another, so these can go.
+      this.#helperTable = copyOfTable(this.#helperTable)
       this.#full = false
     }
     this.#invalidated = false
-    this.#view.setInt32(task + STACK_BUDGET, this.#stackBytes, true)
-    const reason = this.#run(task)
+    const reason = this.#run(task, this.#stackBytes)
     if (reason === EXIT.fault && this.#view.getInt32(task + FAULT_SIGNAL, true) === 0) this.#signalOfException(task)
     return reason
   }
@@ -250,12 +251,17 @@ export class Engine {
       this.#full = true
       return
     }
-    const area = this.#code.allocate(plan.siteBytes + plan.linkBytes)
+    const area = this.#code.allocate(plan.siteBytes + plan.callBytes)
     if (area === 0) {
       this.#full = true
       return
     }
     const region = plan.emit(area, area + plan.siteBytes)
+    region.calls.forEach((target, n) => {
+      const at = area + plan.siteBytes + n * CALL_SITE_SIZE
+      view.setInt32(at + 8, target | 0, true)
+      view.setInt32(at + 12, Math.floor(target / 0x100000000), true)
+    })
     region.sites.forEach((site, n) => {
       const at = area + n * SITE_SIZE
       view.setInt32(at, site.general, true)
@@ -277,6 +283,12 @@ export class Engine {
     this.#view.setInt32(task + EXIT_REASON, status === RETRY ? EXIT.poll : EXIT.fault, true)
     return -1
   }
+}
+
+function copyOfTable(table: WebAssembly.Table): WebAssembly.Table {
+  const copy = new WebAssembly.Table({ element: 'anyfunc', initial: table.length })
+  for (let n = 0; n < table.length; n++) copy.set(n, table.get(n))
+  return copy
 }
 
 let cached: Uint8Array<ArrayBuffer> | undefined

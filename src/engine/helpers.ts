@@ -36,14 +36,15 @@ export type Helper = {
   readonly build?: (hub: Hub) => Code
 }
 
-/** What code returns to whoever called it. */
-export const STATUS = {
-  /** A guest `ret`: rip holds where to. */
-  ret: 0,
+/**
+ * What code returns to whoever called it (i64): after a guest `ret` the address it went to, which is in rip too, or one of
+ * these. An address that looks like one of these is harmless: rip decides.
+ */
+export const RESULT = {
   /** Go on at rip. */
-  jump: 1,
+  jump: -1,
   /** Back to `run`: EXIT_REASON says why. */
-  unwind: 2,
+  unwind: -2,
 } as const
 
 const SIGSEGV = 11

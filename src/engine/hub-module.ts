@@ -17,8 +17,8 @@ export class HubModule {
   handlerTable = 0
   regionTable = 0
   constructor() {
-    this.handlerType = this.builder.type(['i32', 'i32'], ['i32'])
-    this.regionType = this.builder.type(['i32'], ['i32'])
+    this.handlerType = this.builder.type(['i32', 'i32'], ['i64'])
+    this.regionType = this.builder.type(['i32', 'i32'], ['i64'])
   }
   name(name: string, index: number): void {
     this.#indices.set(name, index)
@@ -27,6 +27,12 @@ export class HubModule {
     const index = this.#indices.get(name)
     assert(index !== undefined, `the hub has no function ${name}`)
     return index
+  }
+  /** Type and table of an indirect call, by name. */
+  table(name: string): number {
+    const found = { region: this.regionType, handler: this.handlerType, regions: this.regionTable, handlers: this.handlerTable }[name]
+    assert(found !== undefined, `no such type or table: ${name}`)
+    return found
   }
   call(code: Code, name: string): void {
     code.call(this.index(name))

@@ -12,10 +12,10 @@ import { type Environment, Sem } from '../x86/semantics.js'
 import { FORMS } from '../x86/table.js'
 import * as decoded from './decoded.js'
 import { buildDispatch, DISPATCH } from './dispatch.js'
-import { HELPERS, STATUS } from './helpers.js'
+import { HELPERS, RESULT } from './helpers.js'
 import { HubModule, SPECIAL } from './hub-module.js'
 import { Lowering, type Target } from './lower.js'
-import { FLAG_AUX, FLAG_RESULT, GPR, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from './record.js'
+import { FLAG_AUX, FLAG_RESULT, GPR, RIP, STACK_BUDGET, TRANSLATION, VECTOR, VECTOR_STRIDE } from './record.js'
 
 export type Variant = { readonly form: Form; readonly width: Width; readonly memory: boolean; readonly lock: boolean; readonly repeat: 'none' | 'f3' | 'f2' }
 
@@ -201,7 +201,7 @@ class HandlerTarget implements Target {
 
   afterSync(): void {
     this.code.if()
-    this.code.i32(STATUS.unwind)
+    this.code.i64(RESULT.unwind)
     this.code.return()
     this.code.end()
   }
@@ -221,12 +221,15 @@ class HandlerTarget implements Target {
       this.transferred = true
       return
     }
-    code.get(TASK)
+    const target = code.local('i64')
     emit(effect.target)
+    code.set(target)
+    code.get(TASK)
+    code.get(target)
     code.memory('i64.store', RIP)
     this.transferred = true
     if (effect.kind === 'ret') {
-      code.i32(STATUS.ret)
+      code.get(target)
     } else if (effect.kind === 'jump') {
       code.get(TASK)
       code.returnCall(this.#module.index('indirect'))
@@ -237,18 +240,18 @@ class HandlerTarget implements Target {
         code.i32(decoded.LINK)
         code.op('i32.add')
         this.#module.call(code, 'callLinked')
-      } else this.#module.call(code, 'callDynamic')
-      // Back here: go on after the call when the callee returned to it, else hand the status up (longjmp, goroutines).
-      const status = code.local('i32')
-      code.tee(status)
-      code.get(TASK)
-      code.memory('i64.load', RIP)
+      } else {
+        code.get(TASK)
+        code.memory('i32.load', STACK_BUDGET)
+        this.#module.call(code, 'callDynamic')
+      }
+      // Back here: go on after the call when the callee returned to it, else hand the result up (longjmp, goroutines).
+      code.tee(target)
       code.get(RECORD)
       code.memory('i64.load', decoded.NEXT)
       code.op('i64.ne')
-      code.op('i32.or')
       code.if()
-      code.get(status)
+      code.get(target)
       code.return()
       code.end()
       this.transferred = false

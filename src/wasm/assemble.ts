@@ -1,7 +1,8 @@
 // Assembles a function written as folded WebAssembly text, for the few functions that are written by hand:
 //   assemble('(param $task i32) (local $n i64) (set $n (i64.load $task +8)) (return (i32.wrap_i64 $n))', (name) => index)
 // A subset of the text format: `$name` alone reads a local; (i32 5) and (i64 5) are constants; `+8` is a memory offset;
-// (if cond (then …) (else …)), (loop $l …), (block $l …), (br $l), (br_if $l cond), (call $f …), (copy d s n), (fill d v n).
+// (if cond (then …) (else …)), (loop $l …), (block $l …), (br $l), (br_if $l cond), (call $f …), (return_call $f …),
+// (call_indirect type table …), (copy d s n), (fill d v n).
 
 import { assert } from '../lib/assert.js'
 import { Code } from './encoder.js'
@@ -25,8 +26,11 @@ function parse(source: string): Term[] {
   return list()
 }
 
-/** @param functionIndex gives the index of a function called by name (without `$`). */
-export function assemble(source: string, functionIndex: (name: string) => number): Code {
+/**
+ * @param functionIndex gives the index of a function called by name (without `$`)
+ * @param indirect gives the index of a type or table named by (call_indirect type table …)
+ */
+export function assemble(source: string, functionIndex: (name: string) => number, indirect?: (name: string) => number): Code {
   const terms = parse(source)
   const declared = (kind: string) => terms.filter((term) => Array.isArray(term) && term[0] === kind) as [string, string, Type][]
   const params = declared('param')
@@ -109,6 +113,15 @@ export function assemble(source: string, functionIndex: (name: string) => number
       case 'call':
         rest.slice(1).forEach(emit)
         code.call(functionIndex((rest[0] as string).slice(1)))
+        return
+      case 'return_call':
+        rest.slice(1).forEach(emit)
+        code.returnCall(functionIndex((rest[0] as string).slice(1)))
+        return
+      case 'call_indirect':
+        assert(indirect !== undefined, 'indirect calls need names for types and tables')
+        rest.slice(2).forEach(emit)
+        code.callIndirect(indirect(rest[0] as string), indirect(rest[1] as string))
         return
       case 'select':
         rest.forEach(emit)

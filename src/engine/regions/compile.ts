@@ -6,7 +6,7 @@ import { flowOf } from '../../x86/flow.js'
 import { Sem } from '../../x86/semantics.js'
 import { analyse, summarise } from './analyse.js'
 import { type Block, discover, type Instruction, type Source } from './discover.js'
-import { emitRegion, type Region, SITE_SIZE } from './emit.js'
+import { CALL_SITE_SIZE, emitRegion, type Region, SITE_SIZE } from './emit.js'
 import { KnownEnvironment } from './environment.js'
 import { analyseGraph } from './structure.js'
 
@@ -15,17 +15,16 @@ export type Reader = (address: number) => Decoded | undefined
 
 export type Plan = {
   readonly blocks: readonly Block[]
-  /** Bytes for the site table, then for the link words. */
+  /** Bytes for the site table, then for the call sites. */
   readonly siteBytes: number
-  readonly linkBytes: number
+  readonly callBytes: number
   /** Guest pages the code is on. */
   readonly pages: readonly number[]
-  emit(siteBase: number, linkBase: number): Region
+  emit(siteBase: number, callBase: number): Region
 }
 
 /** How far to look for whether the flags are still read at an exit. */
 const LOOKAHEAD = 12
-const LINK_SIZE = 4
 
 function record(decoded: Decoded): Instruction {
   const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
@@ -57,9 +56,9 @@ export function planRegion(entry: number, read: Reader, memoryPages: number): Pl
   return {
     blocks,
     siteBytes: (count(() => true) + blocks.length) * SITE_SIZE,
-    linkBytes: count(({ flow }) => flow === 'call') * LINK_SIZE,
+    callBytes: count(({ flow }) => flow === 'call') * CALL_SITE_SIZE,
     pages: [...pages],
-    emit: (siteBase, linkBase) => emitRegion(blocks, graph, facts, siteBase, linkBase, memoryPages),
+    emit: (siteBase, callBase) => emitRegion(blocks, graph, facts, siteBase, callBase, memoryPages),
   }
 }
 

@@ -1,4 +1,4 @@
-// Emits a region: one wasm function, (task) → STATUS, for a function-shaped piece of guest code. Guest registers are locals; the task
+// Emits a region: one wasm function, (task, budget) → RESULT, for a function-shaped piece of guest code. Guest registers are locals; the task
 // record is brought up to date where control leaves. A failed access goes to the one landing, which stores what its site's
 // row of the site table names.
 
@@ -7,8 +7,8 @@ import { Code, ModuleBuilder } from '../../wasm/encoder.js'
 import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
 import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../../x86/ir.js'
 import { Sem } from '../../x86/semantics.js'
-import { DISPATCH } from '../dispatch.js'
-import { HELPERS, STATUS } from '../helpers.js'
+import { DISPATCH, EXIT_DEPTH, FRAME_BYTES } from '../dispatch.js'
+import { HELPERS, RESULT } from '../helpers.js'
 import { EXIT } from '../host.js'
 import { flagInputs, Lowering, type Target } from '../lower.js'
 import { EXIT_REASON, FLAG_AUX, FLAG_RESULT, GPR, POLL, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from '../record.js'
@@ -21,43 +21,48 @@ import type { Graph } from './structure.js'
 /** Where the landing finds what to store: rows of 16 bytes {general mask, vector mask, rip}. */
 export type Site = { readonly general: number; readonly vector: number; readonly address: number }
 export const SITE_SIZE = 16
+/** A call site: {block i32, –, target i64}. */
+export const CALL_SITE_SIZE = 16
 
 export type Region = {
   readonly bytes: Uint8Array
   readonly sites: readonly Site[]
-  /** Link words of guest calls, i32 each, from `linkBase`. */
-  readonly links: number
+  /** Targets of the direct guest calls, in the order of their call sites from `callBase`. */
+  readonly calls: readonly number[]
 }
 
 const TASK = 0
+const BUDGET = 1
+/** The region's own index: it imports no functions. */
+const SELF = 0
 const functions = [...HELPERS, ...DISPATCH]
 const functionIndex = new Map(functions.map(({ name }, index) => [name, index]))
 
-/** @param siteBase where the caller will put the rows of `sites`; @param linkBase where it has zeroed words for the links */
-export function emitRegion(blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, linkBase: number, memoryPages: number): Region {
+/** @param siteBase where the caller will put the rows of `sites`; @param callBase where it has zeroed call sites */
+export function emitRegion(blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, callBase: number, memoryPages: number): Region {
   const builder = new ModuleBuilder()
   builder.importMemory('lego', 'memory', 1, memoryPages)
   builder.importTable('lego', 'helpers', functions.length)
-  const type = builder.type(['i32'], ['i32'])
-  const emitter = new Emitter(builder, blocks, graph, facts, siteBase, linkBase)
+  const type = builder.type(['i32', 'i32'], ['i64'])
+  const emitter = new Emitter(builder, blocks, graph, facts, siteBase, callBase)
   const code = emitter.emit()
   builder.exportFunction('region', builder.function(type, code))
-  return { bytes: builder.build(), sites: emitter.sites, links: emitter.links }
+  return { bytes: builder.build(), sites: emitter.sites, calls: emitter.calls }
 }
 
 type Label = { readonly kind: 'loop' | 'after' | 'other'; readonly block: number; readonly depth: number }
 
 class Emitter implements Target {
-  readonly code = new Code(1)
+  readonly code = new Code(2)
   readonly task = TASK
   readonly sites: Site[] = []
-  links = 0
+  readonly calls: number[] = []
   readonly #builder: ModuleBuilder
   readonly #blocks: readonly Block[]
   readonly #graph: Graph
   readonly #facts: readonly BlockFacts[]
   readonly #siteBase: number
-  readonly #linkBase: number
+  readonly #callBase: number
   readonly #general: number[] = []
   readonly #vector: number[] = []
   readonly #translation: number
@@ -65,6 +70,7 @@ class Emitter implements Target {
   readonly #flagResult: number
   readonly #flagAux: number
   readonly #status: number
+  readonly #result: number
   readonly #lowering: Lowering
   /** Accesses of the current instruction that share translations, in order, and the locals of their groups. */
   #members: (Member | undefined)[] = []
@@ -84,18 +90,19 @@ class Emitter implements Target {
   #condition = -1
   #left = false
 
-  constructor(builder: ModuleBuilder, blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, linkBase: number) {
+  constructor(builder: ModuleBuilder, blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, callBase: number) {
     this.#builder = builder
     this.#blocks = blocks
     this.#graph = graph
     this.#facts = facts
     this.#siteBase = siteBase
-    this.#linkBase = linkBase
+    this.#callBase = callBase
     this.#translation = this.code.local('i32')
     this.#site = this.code.local('i32')
     this.#flagResult = this.code.local('i64')
     this.#flagAux = this.code.local('i32')
     this.#status = this.code.local('i32')
+    this.#result = this.code.local('i64')
     for (let n = 0; n < 16; n++) this.#general.push(this.code.local('i64'))
     for (let n = 0; n < 16; n++) this.#vector.push(this.code.local('v128'))
     this.#lowering = new Lowering(this)
@@ -209,7 +216,7 @@ class Emitter implements Target {
       const facts = this.#facts[from]!
       this.#writeBack(facts.dirtyOut, facts.flagsLiveOut && (facts.dirtyOut.general & FLAGS) !== 0)
       this.#setRip(successor.exit)
-      this.code.i32(STATUS.jump)
+      this.code.i64(RESULT.jump)
       this.code.return()
       return
     }
@@ -325,7 +332,7 @@ class Emitter implements Target {
     code.get(this.#site)
     code.memory('i64.load', 8)
     code.memory('i64.store', RIP)
-    code.i32(STATUS.unwind)
+    code.i64(RESULT.unwind)
   }
 
   // ---- Target: what one instruction needs ------------------------------------------------------------------------
@@ -456,7 +463,7 @@ class Emitter implements Target {
   afterSync(): void {
     const { code } = this
     code.if()
-    code.i32(STATUS.unwind)
+    code.i64(RESULT.unwind)
     code.return()
     code.end()
     this.#reload()
@@ -485,30 +492,72 @@ class Emitter implements Target {
       vector: facts.dirtyBefore.vector | this.#updatedVector,
     }
     this.#writeBack(dirty, facts.flagsLiveBefore && (dirty.general & FLAGS) !== 0)
-    code.get(TASK)
-    emit(effect.target)
-    code.memory('i64.store', RIP)
+    const direct = effect.kind === 'callTo' && effect.target.kind === 'const' ? constantAddress(effect.target) : undefined
+    if (direct === undefined) {
+      emit(effect.target)
+      code.set(this.#result)
+      code.get(TASK)
+      code.get(this.#result)
+      code.memory('i64.store', RIP)
+    }
     if (effect.kind !== 'callTo') {
-      code.i32(effect.kind === 'ret' ? STATUS.ret : STATUS.jump)
+      if (effect.kind === 'ret') code.get(this.#result)
+      else code.i64(RESULT.jump)
       code.return()
       this.#left = true
       return
     }
-    code.get(TASK)
-    if (effect.target.kind === 'const') {
-      code.i32(this.#linkBase + this.links++ * 4)
-      this.callHelper('callLinked')
-    } else this.callHelper('callDynamic')
-    code.tee(this.#status)
-    code.get(TASK)
-    code.memory('i64.load', RIP)
+    if (direct === undefined) {
+      code.get(TASK)
+      code.get(BUDGET)
+      this.callHelper('callDynamic')
+    } else if (direct === this.#blocks[0]!.address) this.#callSelf()
+    else {
+      code.get(TASK)
+      code.i32(this.#callBase + (this.calls.push(direct) - 1) * CALL_SITE_SIZE)
+      code.get(BUDGET)
+      this.callHelper('callSite')
+    }
+    code.tee(this.#result)
     code.i64Number(this.#next)
     code.op('i64.ne')
-    code.op('i32.or')
     code.if()
-    code.get(this.#status)
+    code.get(this.#result)
     code.return()
     code.end()
     this.#reload()
   }
+
+  /** A function that calls itself needs no hub, unless it goes on elsewhere than by returning. */
+  #callSelf(): void {
+    const { code } = this
+    code.get(BUDGET)
+    code.i32(FRAME_BYTES)
+    code.op('i32.lt_s')
+    code.if()
+    code.get(TASK)
+    code.i32(EXIT_DEPTH)
+    code.memory('i32.store', EXIT_REASON)
+    this.#setRip(this.#blocks[0]!.address)
+    code.i64(RESULT.unwind)
+    code.return()
+    code.end()
+    code.get(TASK)
+    code.get(BUDGET)
+    code.i32(FRAME_BYTES)
+    code.op('i32.sub')
+    code.call(SELF)
+    code.tee(this.#result)
+    code.i64(RESULT.jump)
+    code.op('i64.eq')
+    code.if('i64')
+    code.get(TASK)
+    code.get(BUDGET)
+    this.callHelper('callDynamic')
+    code.else()
+    code.get(this.#result)
+    code.end()
+  }
 }
+
+const constantAddress = (node: Extract<Node, { kind: 'const' }>): number => node.high * 0x100000000 + (node.low >>> 0)
