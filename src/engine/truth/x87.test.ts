@@ -92,11 +92,11 @@ describeNative(`x87 programs (seed ${seed})`, () => {
   const fill = fillOf(prng, FILLED_SIZE)
   const cases = Array.from({ length: CASES }, () => program(prng))
 
-  test(`${CASES} of them end as on this CPU`, () => {
+  test.each(['interpreter', 'regions'] as const)(`${CASES} of them end as on this CPU: %s`, (tier) => {
     expect(IMAGE + 108).toBeLessThan(DATA_SIZE)
     if (!('run' in native)) return
     const expected = native.run(cases, fill)
-    const got = engineExecutor('interpreter')(cases, fill)
+    const got = engineExecutor(tier)(cases, fill)
     const wrong = cases.flatMap((one, n) => {
       const right = expected[n]
       const outcome = got[n]
