@@ -5,11 +5,28 @@ import { RAX } from '../src/processor/task.js'
 import * as descriptors from './descriptors.js'
 import type { Syscall } from './define.js'
 import * as exit from './exit.js'
+import * as ids from './ids.js'
 import * as memory from './memory.js'
+import * as process from './process.js'
 import * as readWrite from './read-write.js'
+import * as signals from './signals.js'
 import { traceCall } from './strace.js'
+import * as system from './system.js'
+import * as threads from './threads.js'
+import * as time from './time.js'
 
-const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [readWrite, descriptors, memory, exit]
+const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
+  readWrite,
+  descriptors,
+  memory,
+  exit,
+  signals,
+  process,
+  ids,
+  threads,
+  time,
+  system,
+]
 
 /** By number; holes are calls that are not there (ENOSYS). */
 export const table: (Syscall | undefined)[] = []

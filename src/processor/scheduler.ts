@@ -79,6 +79,11 @@ export class Scheduler {
     task.enter(STATE.stopped)
   }
 
+  /** A timer was armed: it is looked at from ticks. */
+  timersChanged(): void {
+    this.#askForTicks()
+  }
+
   /** After SIGCONT: a call that was waiting looks again. */
   resume(task: Task): void {
     if (task.state !== STATE.stopped) return
@@ -169,7 +174,7 @@ export class Scheduler {
     if (this.#current !== task) return false
     if (!task.wait.active) return true
     // Something may have happened while it was on its way: a pending signal is looked at first.
-    if (task.hasDeliverable) return this.#resumeCall(task)
+    if (task.hasDeliverable && !task.wait.uninterruptible) return this.#resumeCall(task)
     task.enter(STATE.blocked)
     this.#blocked.add(task)
     return false
@@ -178,7 +183,7 @@ export class Scheduler {
   /** Looks again at a call that waited. False: it waits on, or the task is gone. */
   #resumeCall(task: Task): boolean {
     // Signals first: they may end the call. One that only gets ignored does not.
-    if (task.hasDeliverable && !this.#deliver(task)) return false
+    if (!task.wait.uninterruptible && task.hasDeliverable && !this.#deliver(task)) return false
     if (!task.wait.active) return true
     const outcome = this.#dispatch(task)
     if (this.#current !== task) return false

@@ -110,6 +110,10 @@ function isBlocked(task: Task, signal: number): boolean {
   return ((lowBit(signal) & task.maskLow) | (highBit(signal) & task.maskHigh)) !== 0
 }
 
+/** rt_sigtimedwait(2) takes it. */
+const waitsFor = ({ wait }: Task, signal: number): boolean =>
+  ((lowBit(signal) & wait.signalsLow) | (highBit(signal) & wait.signalsHigh)) !== 0
+
 /** What happens at once, whatever the masks: SIGCONT continues, stop signals cancel SIGCONT and the other way round. */
 function prepare(process: Process, signal: number): void {
   if (signal === SIG.CONT) {
@@ -141,6 +145,7 @@ export function sendToProcess(process: Process, info: SignalInfo): void {
   if (taker !== undefined && isIgnored(process, signal)) return
   process.pending.add(info)
   if (taker !== undefined) taker.kernel.scheduler.interrupt(taker)
+  else for (const task of process.tasks) if (waitsFor(task, signal)) task.kernel.scheduler.wake(task)
 }
 
 /** To one task (tgkill, faults). */
@@ -150,6 +155,7 @@ export function sendToTask(task: Task, info: SignalInfo): void {
   if (!blocked && isIgnored(task.process, info.signal)) return
   task.pending.add(info)
   if (!blocked) task.kernel.scheduler.interrupt(task)
+  else if (waitsFor(task, info.signal)) task.kernel.scheduler.wake(task)
 }
 
 /** A fault of the task itself: a blocked or ignored one kills (kernel/signal.c, force_sig_info). */

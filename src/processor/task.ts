@@ -37,6 +37,11 @@ export class Wait {
   progress = 0
   /** Somebody did what was waited for (a futex was woken). */
   woken = false
+  /** Signals are looked at only afterwards (vfork). */
+  uninterruptible = false
+  /** sigtimedwait's set: these wake the task although they are blocked. */
+  signalsLow = 0
+  signalsHigh = 0
   /** What a signal handler makes of the call: restart it if SA_RESTART, or end it with -EINTR. */
   restarts = true
   /** Leaves queues, and answers the result when a handler ends the call (null: -EINTR). */
@@ -49,6 +54,9 @@ export class Wait {
     this.progress = 0
     this.woken = false
     this.restarts = true
+    this.uninterruptible = false
+    this.signalsLow = 0
+    this.signalsHigh = 0
     this.cancel = null
   }
 }

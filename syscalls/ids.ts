@@ -1,0 +1,177 @@
+// getpid(2), getuid(2), setpgid(2), setsid(2) and their relatives: who a process is.
+import { E, err } from '../src/abi/errno.js'
+import type { Credentials } from '../src/processor/loader.js'
+import type { Task } from '../src/processor/task.js'
+import { Int, Pointer } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+
+const question = (number: number, name: string, answer: (task: Task) => number) =>
+  syscall({ number, name, returns: Int, support: full, args: {}, run: answer })
+
+export const getpid = question(39, 'getpid', ({ process }) => process.pid)
+export const gettid = question(186, 'gettid', ({ tid }) => tid)
+export const getppid = question(110, 'getppid', ({ process }) => process.parent?.pid ?? process.outsideParent)
+export const getuid = question(102, 'getuid', ({ process }) => process.credentials.uid)
+export const getgid = question(104, 'getgid', ({ process }) => process.credentials.gid)
+export const geteuid = question(107, 'geteuid', ({ process }) => process.credentials.euid)
+export const getegid = question(108, 'getegid', ({ process }) => process.credentials.egid)
+export const getpgrp = question(111, 'getpgrp', ({ process }) => process.pgid)
+
+export const getpgid = syscall({
+  number: 121,
+  name: 'getpgid',
+  returns: Int,
+  support: full,
+  args: { pid: Int },
+  run: (task, { pid }) => (pid === 0 ? task.process : task.kernel.processes.get(pid))?.pgid ?? err(E.SRCH),
+})
+
+export const getsid = syscall({
+  number: 124,
+  name: 'getsid',
+  returns: Int,
+  support: full,
+  args: { pid: Int },
+  run: (task, { pid }) => (pid === 0 ? task.process : task.kernel.processes.get(pid))?.sid ?? err(E.SRCH),
+})
+
+export const setpgid = syscall({
+  number: 109,
+  name: 'setpgid',
+  returns: Int,
+  support: full,
+  args: { pid: Int, pgid: Int },
+  run(task, { pid, pgid }) {
+    if (pgid < 0) return err(E.INVAL)
+    const { process, kernel } = task
+    const target = pid === 0 ? process : kernel.processes.get(pid)
+    if (target === undefined || (target !== process && target.parent !== process)) return err(E.SRCH)
+    if (target.sid === target.pid || target.sid !== process.sid) return err(E.PERM)
+    const group = pgid === 0 ? target.pid : pgid
+    const exists = [...kernel.processes.values()].some((other) => other.pgid === group && other.sid === process.sid)
+    if (group !== target.pid && !exists) return err(E.PERM)
+    target.pgid = group
+    return 0
+  },
+})
+
+export const setsid = syscall({
+  number: 112,
+  name: 'setsid',
+  returns: Int,
+  support: full,
+  args: {},
+  run({ process, kernel }) {
+    if ([...kernel.processes.values()].some(({ pgid }) => pgid === process.pid)) return err(E.PERM)
+    process.pgid = process.pid
+    process.sid = process.pid
+    return process.pid
+  },
+})
+
+export const getgroups = syscall({
+  number: 115,
+  name: 'getgroups',
+  returns: Int,
+  support: full,
+  args: { size: Int, list: Pointer },
+  run({ process, memory }, { size, list }) {
+    const { groups } = process
+    if (size < 0 || (size > 0 && size < groups.length)) return err(E.INVAL)
+    if (size === 0) return groups.length
+    groups.forEach((group, index) => {
+      memory.scratch.setUint32(4 * index, group, true)
+    })
+    return memory.store(list, 4 * groups.length) < 0 ? err(E.FAULT) : groups.length
+  },
+})
+
+/** -1 leaves an id alone. Ids may only become others of the process's own: nothing here could act for another user. */
+function change(task: Task, changes: Partial<Credentials>): number {
+  const { credentials } = task.process
+  const own = [credentials.uid, credentials.euid]
+  const ownGroups = [credentials.gid, credentials.egid]
+  for (const [name, id] of Object.entries(changes)) {
+    if (!(name.endsWith('uid') ? own : ownGroups).includes(id)) return err(E.PERM)
+  }
+  task.process.credentials = { ...credentials, ...changes }
+  return 0
+}
+
+const SAME_USER = partial("only to ids the process has already; another user's is EPERM")
+
+export const setuid = syscall({
+  number: 105,
+  name: 'setuid',
+  returns: Int,
+  support: SAME_USER,
+  args: { uid: Int },
+  run: (task, { uid }) => change(task, { euid: uid }),
+})
+
+export const setgid = syscall({
+  number: 106,
+  name: 'setgid',
+  returns: Int,
+  support: SAME_USER,
+  args: { gid: Int },
+  run: (task, { gid }) => change(task, { egid: gid }),
+})
+
+const triple = ({ memory }: Task, addresses: readonly number[], values: readonly number[]): number => {
+  for (const [index, address] of addresses.entries()) if (memory.writeU32(address, values[index]!) < 0) return err(E.FAULT)
+  return 0
+}
+
+export const getresuid = syscall({
+  number: 118,
+  name: 'getresuid',
+  returns: Int,
+  support: full,
+  args: { real: Pointer, effective: Pointer, saved: Pointer },
+  run: (task, { real, effective, saved }) => {
+    const { uid, euid } = task.process.credentials
+    return triple(task, [real, effective, saved], [uid, euid, euid])
+  },
+})
+
+export const getresgid = syscall({
+  number: 120,
+  name: 'getresgid',
+  returns: Int,
+  support: full,
+  args: { real: Pointer, effective: Pointer, saved: Pointer },
+  run: (task, { real, effective, saved }) => {
+    const { gid, egid } = task.process.credentials
+    return triple(task, [real, effective, saved], [gid, egid, egid])
+  },
+})
+
+const given = (id: number, name: keyof Credentials): Partial<Credentials> => (id === -1 ? {} : { [name]: id })
+
+export const setresuid = syscall({
+  number: 117,
+  name: 'setresuid',
+  returns: Int,
+  support: SAME_USER,
+  args: { real: Int, effective: Int, saved: Int },
+  run: (task, { real, effective }) => change(task, { ...given(real, 'uid'), ...given(effective, 'euid') }),
+})
+
+export const setresgid = syscall({
+  number: 119,
+  name: 'setresgid',
+  returns: Int,
+  support: SAME_USER,
+  args: { real: Int, effective: Int, saved: Int },
+  run: (task, { real, effective }) => change(task, { ...given(real, 'gid'), ...given(effective, 'egid') }),
+})
+
+export const setreuid = syscall({
+  number: 113,
+  name: 'setreuid',
+  returns: Int,
+  support: SAME_USER,
+  args: { real: Int, effective: Int },
+  run: (task, { real, effective }) => change(task, { ...given(real, 'uid'), ...given(effective, 'euid') }),
+})

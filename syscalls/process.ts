@@ -1,0 +1,198 @@
+// fork(2), vfork(2), clone(2), execve(2), wait4(2), waitid(2): making processes and learning of their ends.
+import { E, err } from '../src/abi/errno.js'
+import { RUSAGE_SIZE } from '../src/abi/resource.js'
+import { CLONE, CLONE_ARGS, CLONE_ARGS_SIZE_VER0, CSIGNAL } from '../src/abi/sched.js'
+import { SIG, SIGINFO_SIZE } from '../src/abi/signal.js'
+import { CONTINUED_STATUS, P, W } from '../src/abi/wait.js'
+import { readUnsigned } from '../src/abi/word.js'
+import { BLOCK, type Outcome, REDIRECT } from '../src/processor/kernel.js'
+import { type CloneRequest, childInfo } from '../src/processor/lifecycle.js'
+import type { Process } from '../src/processor/process.js'
+import { writeInfo } from '../src/processor/signal-frame.js'
+import type { Task } from '../src/processor/task.js'
+import { Flags, Int, Path, Pointer, Size } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+
+/** The child's pid; with CLONE_VFORK the parent waits until the child has its own space or is gone. */
+function cloneTask(task: Task, request: CloneRequest): Outcome {
+  const { wait } = task
+  if (wait.active) return wait.woken ? wait.progress : BLOCK
+  const tid = task.kernel.lifecycle.clone(task, request)
+  if (tid < 0 || (request.flags & CLONE.VFORK) === 0) return tid
+  wait.progress = tid
+  wait.uninterruptible = true
+  return BLOCK
+}
+
+const PLAIN: CloneRequest = { flags: 0, exitSignal: SIG.CHLD, stack: 0, tls: 0, parentTid: 0, childTid: 0 }
+
+export const fork = syscall({
+  number: 57,
+  name: 'fork',
+  returns: Int,
+  support: full,
+  args: {},
+  run: (task) => cloneTask(task, PLAIN),
+})
+
+export const vfork = syscall({
+  number: 58,
+  name: 'vfork',
+  returns: Int,
+  support: full,
+  args: {},
+  run: (task) => cloneTask(task, { ...PLAIN, flags: CLONE.VM | CLONE.VFORK }),
+})
+
+export const clone = syscall({
+  number: 56,
+  name: 'clone',
+  returns: Int,
+  support: partial('no namespaces, no pidfd'),
+  args: { flags: Flags, stack: Pointer, parentTid: Pointer, childTid: Pointer, tls: Pointer },
+  run: (task, { flags, stack, parentTid, childTid, tls }) =>
+    cloneTask(task, { flags: flags & ~CSIGNAL, exitSignal: flags & CSIGNAL, stack, tls, parentTid, childTid }),
+})
+
+export const clone3 = syscall({
+  number: 435,
+  name: 'clone3',
+  returns: Int,
+  support: partial('no namespaces, no pidfd, no chosen tids'),
+  args: { args: Pointer, size: Size },
+  run(task, { args, size }) {
+    if (size < CLONE_ARGS_SIZE_VER0) return err(E.INVAL)
+    if (size > 4096) return err(E['2BIG'])
+    const { memory } = task
+    if (memory.load(args, size) < 0) return err(E.FAULT)
+    const field = (offset: number): number => (offset + 8 <= size ? readUnsigned(memory.scratch, offset) : 0)
+    const flags = field(CLONE_ARGS.FLAGS)
+    if (flags >= 2 ** 32 || field(CLONE_ARGS.SET_TID_SIZE) !== 0) return err(E.INVAL)
+    const stack = field(CLONE_ARGS.STACK)
+    const stackSize = field(CLONE_ARGS.STACK_SIZE)
+    if ((stack === 0) !== (stackSize === 0)) return err(E.INVAL)
+    return cloneTask(task, {
+      flags: flags | 0,
+      exitSignal: field(CLONE_ARGS.EXIT_SIGNAL),
+      stack: stack === 0 ? 0 : stack + stackSize,
+      tls: field(CLONE_ARGS.TLS),
+      parentTid: field(CLONE_ARGS.PARENT_TID),
+      childTid: field(CLONE_ARGS.CHILD_TID),
+    })
+  },
+})
+
+/** MAX_ARG_STRLEN: one string of a program's. */
+const STRING_MAX = 32 * 4096
+/** Pointers of argv or envp: more cannot fit on any stack. */
+const STRINGS_MAX = 1 << 20
+
+/** The strings of a NULL-terminated array of pointers, or an errno. */
+function readStrings(task: Task, address: number): Uint8Array[] | number {
+  const strings: Uint8Array[] = []
+  if (address === 0) return strings
+  for (let at = address; strings.length < STRINGS_MAX; at += 8) {
+    const pointer = task.memory.readU64(at)
+    if (pointer < 0) return pointer
+    if (pointer === 0) return strings
+    const bytes = task.memory.readBytes(pointer, STRING_MAX)
+    if (typeof bytes === 'number') return bytes === -E.NAMETOOLONG ? err(E['2BIG']) : bytes
+    strings.push(bytes)
+  }
+  return err(E['2BIG'])
+}
+
+export const execve = syscall({
+  number: 59,
+  name: 'execve',
+  returns: Int,
+  support: partial('static programs and scripts'),
+  args: { path: Path, argv: Pointer, envp: Pointer },
+  run(task, { path, argv, envp }) {
+    const args = readStrings(task, argv)
+    if (typeof args === 'number') return args
+    const environment = readStrings(task, envp)
+    if (typeof environment === 'number') return environment
+    // Since Linux 5.18 a program without arguments gets an empty first one.
+    if (args.length === 0) args.push(new Uint8Array(0))
+    const result = task.kernel.lifecycle.exec(task, path, args, environment)
+    return typeof result === 'number' ? REDIRECT : result.errno
+  },
+})
+
+const matches = (child: Process, parent: Process, pid: number): boolean =>
+  pid === -1 ? true : pid === 0 ? child.pgid === parent.pgid : pid > 0 ? child.pid === pid : child.pgid === -pid
+
+/** The first child with news of the wanted kinds; 0: there are children, without news; or -ECHILD. */
+function findChild(parent: Process, pid: number, options: number): Process | number {
+  let any = false
+  for (const child of parent.children) {
+    if (!matches(child, parent, pid)) continue
+    any = true
+    if (child.status >= 0 && (options & W.EXITED) !== 0) return child
+    const isContinue = child.stopStatus === CONTINUED_STATUS
+    if (child.status < 0 && child.stopStatus >= 0 && (options & (isContinue ? W.CONTINUED : W.STOPPED)) !== 0) return child
+  }
+  return any ? 0 : err(E.CHILD)
+}
+
+/** Waits for news; `report` writes them and gives the call's result. */
+function waitForChild(task: Task, pid: number, options: number, report: (child: Process) => number): Outcome {
+  const parent = task.process
+  const found = findChild(parent, pid, options)
+  if (typeof found !== 'number' || found < 0 || (options & W.NOHANG) !== 0) parent.childWaiters.delete(task)
+  if (typeof found !== 'number') {
+    const result = report(found)
+    if ((options & W.NOWAIT) !== 0) return result
+    if (found.status >= 0) task.kernel.lifecycle.reap(found)
+    else found.stopStatus = -1
+    return result
+  }
+  if (found < 0 || (options & W.NOHANG) !== 0) return found
+  parent.childWaiters.add(task)
+  task.wait.cancel = () => {
+    parent.childWaiters.delete(task)
+    return null
+  }
+  return BLOCK
+}
+
+const statusOf = (child: Process): number => (child.status >= 0 ? child.status : child.stopStatus)
+
+export const wait4 = syscall({
+  number: 61,
+  name: 'wait4',
+  returns: Int,
+  support: partial('rusage is zeros'),
+  args: { pid: Int, status: Pointer, options: Flags, rusage: Pointer },
+  run(task, { pid, status, options, rusage }) {
+    if ((options & ~(W.NOHANG | W.UNTRACED | W.CONTINUED | W.NOTHREAD | W.ALL | W.CLONE)) !== 0) return err(E.INVAL)
+    return waitForChild(task, pid, options | W.EXITED, (child) => {
+      if (status !== 0 && task.memory.writeU32(status, statusOf(child)) < 0) return err(E.FAULT)
+      if (rusage !== 0 && task.memory.zero(rusage, RUSAGE_SIZE) < 0) return err(E.FAULT)
+      return child.pid
+    })
+  },
+})
+
+export const waitid = syscall({
+  number: 247,
+  name: 'waitid',
+  returns: Int,
+  support: partial('no pidfd; rusage is zeros'),
+  args: { type: Int, id: Int, info: Pointer, options: Flags, rusage: Pointer },
+  run(task, { type, id, info, options, rusage }) {
+    if ((options & (W.EXITED | W.STOPPED | W.CONTINUED)) === 0) return err(E.INVAL)
+    if (type !== P.ALL && type !== P.PID && type !== P.PGID) return err(E.INVAL)
+    const pid = type === P.ALL ? -1 : type === P.PID ? id : id === 0 ? 0 : -id
+    return waitForChild(task, pid, options, (child) => {
+      const { scratch } = task.memory
+      for (let at = 0; at < SIGINFO_SIZE; at += 4) scratch.setInt32(at, 0, true)
+      writeInfo(scratch, 0, childInfo(child, SIG.CHLD))
+      if (info !== 0 && task.memory.store(info, SIGINFO_SIZE) < 0) return err(E.FAULT)
+      if (rusage !== 0 && task.memory.zero(rusage, RUSAGE_SIZE) < 0) return err(E.FAULT)
+      return 0
+    })
+  },
+})
+

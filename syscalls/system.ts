@@ -1,0 +1,171 @@
+// uname(2), sysinfo(2), getrlimit(2), getrusage(2), getrandom(2), prctl(2): the machine and the limits of a process.
+import { E, err } from '../src/abi/errno.js'
+import { PR, TASK_COMM_LENGTH } from '../src/abi/prctl.js'
+import {
+  newResourceUsage,
+  readLimit,
+  RLIM_NLIMITS,
+  RLIMIT,
+  RLIMIT_SIZE,
+  RUSAGE,
+  RUSAGE_SIZE,
+  writeLimit,
+  writeResourceUsage,
+} from '../src/abi/resource.js'
+import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
+import { newSystemInfo, SYSINFO_SIZE, writeSystemInfo } from '../src/abi/sysinfo.js'
+import type { Task } from '../src/processor/task.js'
+import { Address, Flags, Int, OutBuffer, Pointer, Size } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+
+export const uname = syscall({
+  number: 63,
+  name: 'uname',
+  returns: Int,
+  support: full,
+  args: { name: Pointer },
+  run(task, { name }) {
+    const system = { sysname: '', nodename: '', release: '', version: '', machine: '', domainname: '' }
+    const result = task.kernel.host.uname(system)
+    if (result < 0) return result
+    writeSystemName(task.memory.scratch, 0, { ...system, machine: 'x86_64' })
+    return task.memory.store(name, UTSNAME_SIZE)
+  },
+})
+
+const info = newSystemInfo()
+
+export const sysinfo = syscall({
+  number: 99,
+  name: 'sysinfo',
+  returns: Int,
+  support: partial("the host's memory"),
+  args: { info: Pointer },
+  run(task, { info: address }) {
+    const result = task.kernel.host.sysinfo(info)
+    if (result < 0) return result
+    writeSystemInfo(task.memory.scratch, 0, info)
+    return task.memory.store(address, SYSINFO_SIZE)
+  },
+})
+
+function limits(task: Task, pid: number, resource: number, fresh: number, old: number): number {
+  if (resource < 0 || resource >= RLIM_NLIMITS) return err(E.INVAL)
+  const process = pid === 0 ? task.process : task.kernel.processes.get(pid)
+  if (process === undefined) return err(E.SRCH)
+  const { memory } = task
+  const limit = process.limits[resource]!
+  const { current, maximum } = limit
+  if (fresh !== 0) {
+    if (memory.load(fresh, RLIMIT_SIZE) < 0) return err(E.FAULT)
+    const wanted = readLimit(memory.scratch, 0)
+    const wantedMaximum = readLimit(memory.scratch, 8)
+    if (wanted > wantedMaximum) return err(E.INVAL)
+    if (wantedMaximum > maximum && task.process.credentials.euid !== 0) return err(E.PERM)
+    limit.current = wanted
+    limit.maximum = wantedMaximum
+    if (resource === RLIMIT.STACK) process.space.stackLimit = wanted
+  }
+  if (old === 0) return 0
+  writeLimit(memory.scratch, 0, current)
+  writeLimit(memory.scratch, 8, maximum)
+  return memory.store(old, RLIMIT_SIZE)
+}
+
+const LIMITS = partial('RLIMIT_NOFILE and RLIMIT_STACK are kept to; the others only remembered')
+
+export const getrlimit = syscall({
+  number: 97,
+  name: 'getrlimit',
+  returns: Int,
+  support: full,
+  args: { resource: Int, limit: Pointer },
+  run: (task, { resource, limit }) => limits(task, 0, resource, 0, limit),
+})
+
+export const setrlimit = syscall({
+  number: 160,
+  name: 'setrlimit',
+  returns: Int,
+  support: LIMITS,
+  args: { resource: Int, limit: Pointer },
+  run: (task, { resource, limit }) => limits(task, 0, resource, limit, 0),
+})
+
+export const prlimit64 = syscall({
+  number: 302,
+  name: 'prlimit64',
+  returns: Int,
+  support: LIMITS,
+  args: { pid: Int, resource: Int, fresh: Pointer, old: Pointer },
+  run: (task, { pid, resource, fresh, old }) => limits(task, pid, resource, fresh, old),
+})
+
+const usage = newResourceUsage()
+
+export const getrusage = syscall({
+  number: 98,
+  name: 'getrusage',
+  returns: Int,
+  support: partial("the whole machine's CPU time, as one process's"),
+  args: { who: Int, usage: Pointer },
+  run(task, { who, usage: address }) {
+    if (who !== RUSAGE.SELF && who !== RUSAGE.CHILDREN && who !== RUSAGE.THREAD) return err(E.INVAL)
+    if (who === RUSAGE.CHILDREN || task.kernel.deterministic) return task.memory.zero(address, RUSAGE_SIZE)
+    task.kernel.host.getrusage(who, usage)
+    writeResourceUsage(task.memory.scratch, 0, usage)
+    return task.memory.store(address, RUSAGE_SIZE)
+  },
+})
+
+const GETRANDOM_FLAGS = 7
+const PIECE = 4096
+
+export const getrandom = syscall({
+  number: 318,
+  name: 'getrandom',
+  returns: Size,
+  support: full,
+  args: { buf: OutBuffer('count'), count: Size, flags: Flags },
+  run(task, { buf, count, flags }) {
+    if ((flags & ~GETRANDOM_FLAGS) !== 0) return err(E.INVAL)
+    const piece = new Uint8Array(Math.min(count, PIECE))
+    // Interruptible after 256 bytes in Linux: a long call may be short there too.
+    const length = Math.min(count, 1 << 20)
+    for (let done = 0; done < length; done += PIECE) {
+      task.kernel.entropy(piece)
+      const failed = task.memory.copyOut(buf + done, piece, Math.min(piece.length, length - done))
+      if (failed < 0) return done > 0 ? done : failed
+    }
+    return length
+  },
+})
+
+const PRCTL: Readonly<Record<number, (task: Task, argument: number) => number>> = {
+  [PR.SET_NAME]: (task, address) => {
+    const name = task.memory.readString(address, TASK_COMM_LENGTH)
+    if (typeof name === 'number' && name !== -E.NAMETOOLONG) return name
+    const bytes = new Uint8Array(TASK_COMM_LENGTH - 1)
+    if (typeof name === 'number') task.memory.copyIn(address, bytes)
+    task.name = typeof name === 'string' ? name : new TextDecoder().decode(bytes)
+    return 0
+  },
+  [PR.GET_NAME]: (task, address) => {
+    const bytes = new Uint8Array(TASK_COMM_LENGTH)
+    new TextEncoder().encodeInto(task.name, bytes.subarray(0, TASK_COMM_LENGTH - 1))
+    return task.memory.copyOut(address, bytes)
+  },
+  [PR.GET_DUMPABLE]: () => 1,
+  [PR.SET_DUMPABLE]: (_task, value) => (value === 0 || value === 1 ? 0 : err(E.INVAL)),
+  [PR.GET_NO_NEW_PRIVS]: () => 0,
+  [PR.GET_SECCOMP]: () => 0,
+}
+
+export const prctl = syscall({
+  number: 157,
+  name: 'prctl',
+  returns: Int,
+  support: partial('names and dumpable; other operations are EINVAL'),
+  args: { operation: Int, argument: Address },
+  run: (task, { operation, argument }) => PRCTL[operation]?.(task, argument) ?? err(E.INVAL),
+})

@@ -1,0 +1,215 @@
+// clock_gettime(2), gettimeofday(2), time(2), nanosleep(2), alarm(2), setitimer(2), times(2).
+import { E, err } from '../src/abi/errno.js'
+import { RUSAGE, newResourceUsage } from '../src/abi/resource.js'
+import {
+  CLOCK,
+  CLOCK_TICKS,
+  ITIMER,
+  ITIMERVAL_SIZE,
+  isNanoseconds,
+  readFraction,
+  readSeconds,
+  TIMER_ABSTIME,
+  TIMESPEC_SIZE,
+  TIMEVAL_SIZE,
+  TMS_SIZE,
+  writeTime,
+} from '../src/abi/time.js'
+import { writeWord } from '../src/abi/word.js'
+import { BLOCK, type Outcome } from '../src/processor/kernel.js'
+import type { Task } from '../src/processor/task.js'
+import { Flags, Int, Pointer, Uint } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+
+const pair = new Float64Array(2)
+
+function store({ memory }: Task, address: number, sec: number, fraction: number): number {
+  writeTime(memory.scratch, 0, sec, fraction)
+  return memory.store(address, TIMESPEC_SIZE)
+}
+
+export const clock_gettime = syscall({
+  number: 228,
+  name: 'clock_gettime',
+  returns: Int,
+  support: full,
+  args: { clock: Int, time: Pointer },
+  run(task, { clock, time }) {
+    const result = task.kernel.clock.read(clock, pair)
+    return result < 0 ? result : store(task, time, pair[0]!, pair[1]!)
+  },
+})
+
+export const clock_getres = syscall({
+  number: 229,
+  name: 'clock_getres',
+  returns: Int,
+  support: full,
+  args: { clock: Int, resolution: Pointer },
+  run(task, { clock, resolution }) {
+    const result = task.kernel.host.clockGetres(clock, pair)
+    return result < 0 || resolution === 0 ? result : store(task, resolution, pair[0]!, pair[1]!)
+  },
+})
+
+export const gettimeofday = syscall({
+  number: 96,
+  name: 'gettimeofday',
+  returns: Int,
+  support: full,
+  args: { time: Pointer, zone: Pointer },
+  run(task, { time, zone }) {
+    task.kernel.clock.read(CLOCK.REALTIME, pair)
+    if (time !== 0 && store(task, time, pair[0]!, Math.floor(pair[1]! / 1000)) < 0) return err(E.FAULT)
+    return zone === 0 ? 0 : task.memory.zero(zone, 8)
+  },
+})
+
+export const time = syscall({
+  number: 201,
+  name: 'time',
+  returns: Int,
+  support: full,
+  args: { time: Pointer },
+  run(task, { time: address }) {
+    task.kernel.clock.read(CLOCK.REALTIME, pair)
+    const sec = pair[0]!
+    return address !== 0 && task.memory.writeU64(address, sec) < 0 ? err(E.FAULT) : sec
+  },
+})
+
+/** Sleeps until the deadline; a handler ends it with EINTR and the rest of the time in `remaining`. */
+function sleep(task: Task, request: number, remaining: number, absoluteOn: number | null): Outcome {
+  const { memory, wait, kernel } = task
+  const now = kernel.clock.monotonicNsec()
+  if (!wait.active) {
+    if (memory.load(request, TIMESPEC_SIZE) < 0) return err(E.FAULT)
+    const sec = readSeconds(memory.scratch, 0)
+    const nsec = readFraction(memory.scratch, 0)
+    if (sec < 0 || !isNanoseconds(nsec)) return err(E.INVAL)
+    let start = now
+    if (absoluteOn !== null) {
+      if (kernel.clock.read(absoluteOn, pair) < 0) return err(E.INVAL)
+      start = now - (pair[0]! * 1e9 + pair[1]!)
+    }
+    wait.deadlineNsec = start + sec * 1e9 + nsec
+    wait.restarts = absoluteOn !== null
+    wait.cancel = () => {
+      if (absoluteOn !== null || remaining === 0) return err(E.INTR)
+      const left = Math.max(0, wait.deadlineNsec - kernel.clock.monotonicNsec())
+      const leftSec = Math.floor(left / 1e9)
+      return store(task, remaining, leftSec, Math.floor(left - leftSec * 1e9)) < 0 ? err(E.FAULT) : err(E.INTR)
+    }
+  }
+  return now >= wait.deadlineNsec ? 0 : BLOCK
+}
+
+export const nanosleep = syscall({
+  number: 35,
+  name: 'nanosleep',
+  returns: Int,
+  support: full,
+  args: { request: Pointer, remaining: Pointer },
+  run: (task, { request, remaining }) => sleep(task, request, remaining, null),
+})
+
+export const clock_nanosleep = syscall({
+  number: 230,
+  name: 'clock_nanosleep',
+  returns: Int,
+  support: full,
+  args: { clock: Int, flags: Flags, request: Pointer, remaining: Pointer },
+  run(task, { clock, flags, request, remaining }) {
+    if (clock === CLOCK.THREAD_CPUTIME_ID) return err(E.INVAL)
+    return sleep(task, request, remaining, (flags & TIMER_ABSTIME) !== 0 ? clock : null)
+  },
+})
+
+/** Arms ITIMER_REAL; the nanoseconds that were left. */
+function arm({ process, kernel }: Task, valueNsec: number, intervalNsec: number): number {
+  const now = kernel.clock.monotonicNsec()
+  const left = process.alarm.nextNsec === Infinity ? 0 : Math.max(1, process.alarm.nextNsec - now)
+  process.alarm.nextNsec = valueNsec > 0 ? now + valueNsec : Infinity
+  process.alarm.intervalNsec = intervalNsec
+  kernel.scheduler.timersChanged()
+  return left
+}
+
+export const alarm = syscall({
+  number: 37,
+  name: 'alarm',
+  returns: Uint,
+  support: full,
+  args: { seconds: Uint },
+  run: (task, { seconds }) => Math.round(arm(task, seconds * 1e9, 0) / 1e9),
+})
+
+function writeTimer(task: Task, address: number, intervalNsec: number, leftNsec: number): number {
+  const { scratch } = task.memory
+  const put = (at: number, nsec: number): void =>
+    writeTime(scratch, at, Math.floor(nsec / 1e9), Math.floor((nsec % 1e9) / 1000))
+  put(0, intervalNsec)
+  put(TIMEVAL_SIZE, leftNsec)
+  return task.memory.store(address, ITIMERVAL_SIZE)
+}
+
+const REAL_ONLY = partial('ITIMER_REAL; the CPU time timers are EINVAL')
+
+export const setitimer = syscall({
+  number: 38,
+  name: 'setitimer',
+  returns: Int,
+  support: REAL_ONLY,
+  args: { which: Int, value: Pointer, old: Pointer },
+  run(task, { which, value, old }) {
+    if (which !== ITIMER.REAL) return err(E.INVAL)
+    const { memory, process } = task
+    let valueNsec = 0
+    let intervalNsec = 0
+    if (value !== 0) {
+      if (memory.load(value, ITIMERVAL_SIZE) < 0) return err(E.FAULT)
+      const { scratch } = memory
+      intervalNsec = readSeconds(scratch, 0) * 1e9 + readFraction(scratch, 0) * 1000
+      valueNsec = readSeconds(scratch, TIMEVAL_SIZE) * 1e9 + readFraction(scratch, TIMEVAL_SIZE) * 1000
+    }
+    const interval = process.alarm.intervalNsec
+    const left = arm(task, valueNsec, intervalNsec)
+    return old === 0 ? 0 : writeTimer(task, old, interval, left)
+  },
+})
+
+export const getitimer = syscall({
+  number: 36,
+  name: 'getitimer',
+  returns: Int,
+  support: REAL_ONLY,
+  args: { which: Int, value: Pointer },
+  run(task, { which, value }) {
+    if (which !== ITIMER.REAL) return err(E.INVAL)
+    const { nextNsec, intervalNsec } = task.process.alarm
+    const left = nextNsec === Infinity ? 0 : Math.max(1, nextNsec - task.kernel.clock.monotonicNsec())
+    return writeTimer(task, value, intervalNsec, left)
+  },
+})
+
+const usage = newResourceUsage()
+
+export const times = syscall({
+  number: 100,
+  name: 'times',
+  returns: Int,
+  support: partial("the whole machine's CPU time, as one process's"),
+  args: { buffer: Pointer },
+  run(task, { buffer }) {
+    const { memory, kernel } = task
+    if (buffer !== 0) {
+      if (!kernel.deterministic) kernel.host.getrusage(RUSAGE.SELF, usage)
+      writeWord(memory.scratch, 0, Math.floor((usage.userSec + usage.userUsec / 1e6) * CLOCK_TICKS))
+      writeWord(memory.scratch, 8, Math.floor((usage.systemSec + usage.systemUsec / 1e6) * CLOCK_TICKS))
+      writeWord(memory.scratch, 16, 0)
+      writeWord(memory.scratch, 24, 0)
+      if (memory.store(buffer, TMS_SIZE) < 0) return err(E.FAULT)
+    }
+    return Math.floor(kernel.clock.monotonicNsec() / (1e9 / CLOCK_TICKS))
+  },
+})
