@@ -6,10 +6,15 @@ import * as descriptors from './descriptors.js'
 import type { Syscall } from './define.js'
 import * as exit from './exit.js'
 import * as ids from './ids.js'
+import * as ioctl from './ioctl.js'
 import * as memory from './memory.js'
+import * as names from './names.js'
+import * as open from './open.js'
+import * as poll from './poll.js'
 import * as process from './process.js'
 import * as readWrite from './read-write.js'
 import * as signals from './signals.js'
+import * as stat from './stat.js'
 import { traceCall } from './strace.js'
 import * as system from './system.js'
 import * as threads from './threads.js'
@@ -26,6 +31,11 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   threads,
   time,
   system,
+  open,
+  stat,
+  names,
+  poll,
+  ioctl,
 ]
 
 /** By number; holes are calls that are not there (ENOSYS). */

@@ -38,6 +38,8 @@ export interface Kernel {
   finalStatus: number
   /** Told when a signal is about to end a process. */
   onFatalSignal: ((task: Task, info: SignalInfo) => void) | null
+  /** Process group that the terminal belongs to, as the guest set it. */
+  foregroundGroup: number
   /** The process whose end is the end. */
   init: Process | null
 }

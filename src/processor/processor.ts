@@ -93,6 +93,7 @@ export class Processor {
       deterministic: options.deterministic,
       finalStatus: 0,
       onFatalSignal: null,
+      foregroundGroup: 0,
       init: null,
     } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
     kernel.scheduler = new Scheduler(kernel, engine, options.dispatch, VCPU, this.#eventfd)
@@ -133,7 +134,7 @@ export class Processor {
       parent: null,
       outsideParent: kernel.deterministic ? 1 : host.getppid(),
       pgid: kernel.deterministic ? pid : host.getpgrp(),
-      sid: pid,
+      sid: kernel.deterministic ? 1 : host.getpgrp(),
       space: loaded.space,
       files,
       fs: { cwd, umask },
@@ -157,6 +158,7 @@ export class Processor {
       childrenCpuNsec: 0,
     }
     kernel.init = process
+    kernel.foregroundGroup = process.pgid
     kernel.lifecycle.start(process, loaded)
     return null
   }

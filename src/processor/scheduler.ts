@@ -270,7 +270,7 @@ export class Scheduler {
       // What the terminal sends goes to the foreground group; everything else was meant for the program that was started.
       const group = signal === SIG.INT || signal === SIG.QUIT || signal === SIG.WINCH || signal === SIG.HUP
       for (const process of group ? [...processes.values()] : [init]) {
-        if (process.pgid === init.pgid) sendToProcess(process, signalInfo(signal, SI.USER))
+        if (!group || process.pgid === this.#kernel.foregroundGroup) sendToProcess(process, signalInfo(signal, SI.USER))
       }
     }
   }
