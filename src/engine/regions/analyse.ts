@@ -23,6 +23,8 @@ export type Summary = {
   readonly faults: boolean
   /** The record must hold everything before it and holds everything after it: helpers on the record, guest calls. */
   readonly barrier: boolean
+  /** A barrier because of a helper, whose instruction's own updates come after it. */
+  readonly syncs: boolean
 }
 
 export function summarise({ effects }: Instruction): Summary {
@@ -34,6 +36,7 @@ export function summarise({ effects }: Instruction): Summary {
   let writesFlags = false
   let faults = false
   let barrier = false
+  let syncs = false
   const seen = new Set<Node>()
   const scan = (node: Node): void => {
     if (seen.has(node)) return
@@ -57,7 +60,10 @@ export function summarise({ effects }: Instruction): Summary {
         faults = true
         break
       case 'call':
-        if (effect.sync) barrier = true
+        if (effect.sync) {
+          barrier = true
+          syncs = true
+        }
         break
       case 'callTo':
         barrier = true
@@ -74,7 +80,7 @@ export function summarise({ effects }: Instruction): Summary {
         writesFlags = true
     }
   }
-  return { usesGeneral, usesVector, setsGeneral, setsVector, readsFlags, writesFlags, faults, barrier }
+  return { usesGeneral, usesVector, setsGeneral, setsVector, readsFlags, writesFlags, faults, barrier, syncs }
 }
 
 /** The address of a direct call. */
@@ -185,11 +191,16 @@ function dirtiness(graph: Graph, facts: BlockFacts[]): void {
       for (const fact of block.instructions) {
         const { summary } = fact
         fact.dirtyBefore = { general, vector }
+        // Everything is written back for a helper, and what the instruction sets comes after it…
+        if (summary.syncs) {
+          general = 0
+          vector = 0
+        }
         general |= summary.setsGeneral
         vector |= summary.setsVector
         if (summary.writesFlags) general |= FLAGS
-        if (summary.barrier) {
-          // Everything was written back; a guest call's own updates came before it.
+        if (summary.barrier && !summary.syncs) {
+          // …but a guest call's own updates came before it.
           general = 0
           vector = 0
         }
