@@ -17,6 +17,8 @@ export interface Target {
   translation(): void
   /** The translation this access shares with others of its block, if it does; called once for each access, in order. */
   shared?(): { readonly host: number; readonly offset: number; readonly length: number; readonly write: boolean; readonly first: boolean } | undefined
+  /** Locals that remember the translation of the probe about to be emitted, where that pays. */
+  remembered?(): { readonly tag: number; readonly addend: number } | undefined
   getRegister(ref: Ref, width: Width | 128): void
   /** Emits `value()` and stores it; 8- and 16-bit writes keep the rest of the register. */
   setRegister(ref: Ref, width: Width | 128, value: () => void): void
@@ -166,19 +168,22 @@ export class Lowering {
     const code = this.#code
     switch (effect.kind) {
       case 'load': {
-        const host = this.#translate(effect.address, effect.access, false)
-        code.get(host)
-        code.memory(effect.op)
-        this.#define(effect.out)
+        const out = this.temporary(effect.out.type)
+        this.#access(effect.address, effect.access, false, (host, offset) => {
+          host()
+          code.memory(effect.op, offset)
+          code.set(out)
+        })
+        this.#locals.set(effect.out, out)
         return
       }
       case 'store': {
         this.#pin(effect.value)
-        const host = this.#translate(effect.address, effect.access, true)
-        code.get(host)
-        this.value(effect.value)
-        code.memory(effect.op)
-        this.#commitCrossing(host, effect.access)
+        this.#access(effect.address, effect.access, true, (host, offset) => {
+          host()
+          this.value(effect.value)
+          code.memory(effect.op, offset)
+        })
         return
       }
       case 'modify': {
@@ -239,106 +244,159 @@ export class Lowering {
     this.#locals.set(out, local)
   }
 
-  /**
-   * The inline probe of way 0 (lib/translation-array.ts); returns the local with the host address. A miss, a page
-   * crossing or a misaligned `aligned` access goes to the hub's `readable` / `writable`, which answers 0 to leave.
-   */
+  /** The local with the host address of an access, for those that need it more than once. */
   #translate(address: Node, access: Access, write: boolean): number {
-    this.#pin(address)
-    const host = this.temporary('i32')
-    const shared = this.#target.shared?.()
-    if (shared === undefined) this.#probe(address, 0, access, write, host, () => this.#miss(address, access, write, host))
-    else this.#sharedAccess(address, access, write, host, shared)
-    return host
-  }
-
-  /** host ← the hub's answer for this access alone; leaves when there is none. */
-  #miss(address: Node, access: Access, write: boolean, host: number): void {
-    const code = this.#code
-    code.get(this.#target.task)
-    this.value(address)
-    code.i32(access.size | (access.aligned ? 0x100 : 0))
-    this.#target.callHelper(write ? 'writable' : 'readable')
-    code.tee(host)
-    code.op('i32.eqz')
-    code.if()
-    this.#target.leave()
-    code.end()
-  }
-
-  /** host ← translation of address + offset by way 0, or whatever `miss` does. */
-  #probe(address: Node, offset: number, access: Access, write: boolean, host: number, miss: () => void): void {
-    const code = this.#code
-    const entry = this.temporary('i32')
-    const base = () => {
-      this.value(address)
-      if (offset === 0) return
-      code.i64(offset)
-      code.op('i64.add')
-    }
-    this.value(address)
-    if (access.aligned) {
-      // Low bits that must be zero stay in the comparison: tags have none.
-      code.i64(-0x1000 | (access.size - 1), -1)
-    } else {
-      if (offset + access.size !== 1) {
-        code.i64(offset + access.size - 1)
-        code.op('i64.add')
+    const place = this.temporary('i32')
+    this.#access(address, access, write, (host, offset) => {
+      host()
+      if (offset !== 0) {
+        this.#code.i32(offset)
+        this.#code.op('i32.add')
       }
-      code.i64(-0x1000, -1)
-    }
-    code.op('i64.and')
-    base()
-    code.i64(INDEX_SHIFT, 0)
-    code.op('i64.shr_u')
-    code.op('i32.wrap_i64')
-    code.i32(INDEX_MASK)
-    code.op('i32.and')
-    this.#target.translation()
-    code.op('i32.add')
-    code.tee(entry)
-    code.memory('i64.load', write ? WRITE_TAG : READ_TAG)
-    code.op('i64.ne')
-    code.if()
-    miss()
-    code.else()
-    code.get(entry)
-    code.memory('i32.load', ADDEND)
-    this.value(address)
-    code.op('i32.wrap_i64')
-    if (offset !== 0) {
-      code.i32(offset)
-      code.op('i32.add')
-    }
-    code.op('i32.add')
-    code.set(host)
-    code.end()
+      this.#code.set(place)
+    })
+    return place
   }
 
-  /** The first access of a group probes for all of it: 0 when the range is not on one page with a translation in way 0. */
-  #sharedAccess(address: Node, access: Access, write: boolean, host: number, shared: NonNullable<ReturnType<NonNullable<Target['shared']>>>): void {
+  /**
+   * One memory access. `use` emits it, given code for a host address and an offset to add; it is emitted for the fast path (this
+   * access's own probe of way 0, see lib/translation-array.ts, or the one it shares) and for the slow path. There the hub's
+   * `readable` or `writable` translates, crosses pages and checks alignment, answering 0 to leave; what was stored to its
+   * scratch area then goes to both pages.
+   */
+  #access(address: Node, access: Access, write: boolean, use: (host: () => void, offset: number) => void): void {
     const code = this.#code
-    if (shared.first) {
-      const range = { size: shared.length, aligned: false }
-      this.#probe(address, -shared.offset, range, shared.write, shared.host, () => {
-        code.i32(0)
-        code.set(shared.host)
-      })
+    this.#pin(address)
+    const shared = this.#target.shared?.()
+    const slow = () => {
+      const host = this.temporary('i32')
+      code.get(this.#target.task)
+      this.value(address)
+      code.i32(access.size | (access.aligned ? 0x100 : 0))
+      this.#target.callHelper(write ? 'writable' : 'readable')
+      code.tee(host)
+      code.op('i32.eqz')
+      code.if()
+      this.#target.leave()
+      code.end()
+      use(() => code.get(host), 0)
+      if (write) this.#commitCrossing(host, access)
     }
-    code.get(shared.host)
-    code.i32(shared.offset)
-    code.op('i32.add')
-    code.set(host)
-    code.get(shared.host)
+    if (shared === undefined) {
+      this.#probe(address, 0, access, write, slow, (host) => use(host, 0))
+      return
+    }
+    const { host, offset } = shared
+    if (shared.first) {
+      // For the whole group: 0 when its range is not on one page with a translation in way 0.
+      this.#probe(
+        address,
+        -offset,
+        { size: shared.length, aligned: false },
+        shared.write,
+        () => {
+          code.i32(0)
+          code.set(host)
+        },
+        (found) => {
+          found()
+          code.set(host)
+        },
+      )
+    }
+    code.get(host)
     code.op('i32.eqz')
     if (access.aligned) {
       code.get(host)
+      code.i32(offset)
+      code.op('i32.add')
       code.i32(access.size - 1)
       code.op('i32.and')
       code.op('i32.or')
     }
     code.if()
-    this.#miss(address, access, write, host)
+    slow()
+    code.else()
+    use(() => code.get(host), offset)
+    code.end()
+  }
+
+  /** Probes way 0 for address + offset; emits `miss`, or `hit` with code for the host address. */
+  #probe(address: Node, offset: number, access: Access, write: boolean, miss: () => void, hit: (host: () => void) => void): void {
+    const code = this.#code
+    const entry = this.temporary('i32')
+    const moved = (by: number) => {
+      this.value(address)
+      if (by === 0) return
+      code.i64(by)
+      code.op('i64.add')
+    }
+    const key = () => {
+      // Low bits that an aligned access must have zero stay in the comparison: tags have none. Otherwise the last byte counts:
+      // the entry of an access that crosses pages is its first page's, which never holds its last page's tag.
+      moved(access.aligned ? offset : offset + access.size - 1)
+      code.i64(access.aligned ? -0x1000 | (access.size - 1) : -0x1000, -1)
+      code.op('i64.and')
+    }
+    const find = () => {
+      moved(offset)
+      code.i64(INDEX_SHIFT, 0)
+      code.op('i64.shr_u')
+      code.op('i32.wrap_i64')
+      code.i32(INDEX_MASK)
+      code.op('i32.and')
+      this.#target.translation()
+      code.op('i32.add')
+      code.tee(entry)
+      code.memory('i64.load', write ? WRITE_TAG : READ_TAG)
+    }
+    const hostFrom = (addend: () => void) => () => {
+      addend()
+      this.value(address)
+      code.op('i32.wrap_i64')
+      code.op('i32.add')
+      if (offset !== 0) {
+        code.i32(offset)
+        code.op('i32.add')
+      }
+    }
+    const loadAddend = () => {
+      code.get(entry)
+      code.memory('i32.load', ADDEND)
+    }
+    const remembered = this.#target.remembered?.()
+    if (remembered === undefined) {
+      key()
+      find()
+      code.op('i64.ne')
+      code.if()
+      miss()
+      code.else()
+      hit(hostFrom(loadAddend))
+      code.end()
+      return
+    }
+    // In a loop: the last translation of this access is in locals.
+    const wanted = this.temporary('i64')
+    code.block()
+    key()
+    code.tee(wanted)
+    code.get(remembered.tag)
+    code.op('i64.ne')
+    code.if()
+    code.get(wanted)
+    find()
+    code.op('i64.ne')
+    code.if()
+    miss()
+    code.br(2)
+    code.end()
+    loadAddend()
+    code.set(remembered.addend)
+    code.get(wanted)
+    code.set(remembered.tag)
+    code.end()
+    hit(hostFrom(() => code.get(remembered.addend)))
     code.end()
   }
 

@@ -1,8 +1,8 @@
 // The layout of a vCPU's translation array: the one fact shared by generated code (which probes it) and the ExCache
 // (which fills it). Two direct-mapped ways, one after the other; see docs/internals.md.
 
-/** Entries per way; a power of two. 4096 entries reach 16 MiB. */
-export const ENTRIES = 4096
+/** Entries per way; a power of two. 16384 entries reach 64 MiB. */
+export const ENTRIES = 16384
 /** Bytes per entry: readTag i64, writeTag i64, addend i32, frame i32, 8 spare. */
 export const ENTRY_SIZE = 32
 export const READ_TAG = 0

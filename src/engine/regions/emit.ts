@@ -15,6 +15,7 @@ import { EXIT_REASON, FLAG_AUX, FLAG_RESULT, GPR, POLL, RIP, TRANSLATION, VECTOR
 import { type BlockFacts, type Facts, FLAGS, type Registers } from './analyse.js'
 import type { Block, Successor } from './discover.js'
 import { type Group, groupAccesses, type Member } from './groups.js'
+import { LoopMemory } from './loop-memory.js'
 import { KnownEnvironment } from './environment.js'
 import type { Graph } from './structure.js'
 
@@ -74,6 +75,8 @@ class Emitter implements Target {
   readonly #lowering: Lowering
   /** Accesses of the current instruction that share translations, in order, and the locals of their groups. */
   #members: (Member | undefined)[] = []
+  readonly #memory: LoopMemory
+  #block = 0
   readonly #groupHosts = new Map<Group, number>()
   readonly #labels: Label[] = []
   /** Depth of the block whose end is the landing. */
@@ -106,6 +109,7 @@ class Emitter implements Target {
     for (let n = 0; n < 16; n++) this.#general.push(this.code.local('i64'))
     for (let n = 0; n < 16; n++) this.#vector.push(this.code.local('v128'))
     this.#lowering = new Lowering(this)
+    this.#memory = new LoopMemory(this.code, graph, facts)
   }
 
   emit(): Code {
@@ -130,6 +134,7 @@ class Emitter implements Target {
     const { code } = this
     const merges = this.#graph.children[block]!.filter((child) => this.#graph.isMerge[child])
     if (this.#graph.isLoopHeader[block]) {
+      this.#memory.forget(block)
       code.loop()
       this.#labels.push({ kind: 'loop', block, depth: code.depth })
       this.#poll(block)
@@ -166,6 +171,7 @@ class Emitter implements Target {
     const facts = this.#facts[index]!
     this.#pending = CANONICAL
     this.#left = false
+    this.#block = index
     const groups = groupAccesses(block, facts)
     block.instructions.forEach((instruction, n) => {
       const { decoded } = instruction
@@ -347,6 +353,10 @@ class Emitter implements Target {
     }
     const { length, write } = member.group
     return { host, offset: member.offset, length, write, first: member.first }
+  }
+
+  remembered(): ReturnType<NonNullable<Target['remembered']>> {
+    return this.#memory.next(this.#block)
   }
 
   translation(): void {
