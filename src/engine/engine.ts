@@ -15,6 +15,7 @@ import { HANDLER_OF } from './hub-module.js'
 import { buildInterpreter, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
 import { planRegion } from './regions/compile.js'
 import { CALL_SITE_SIZE, SITE_SIZE } from './regions/emit.js'
+import { enableBranchHints } from './v8.js'
 import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
 
 export type EngineOptions = {
@@ -75,6 +76,7 @@ export class Engine {
     this.#view.setInt32(layout.HOT_THRESHOLD, options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT), true)
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
+    enableBranchHints()
     const helpers = hostHelpers(memory, host)
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,

@@ -183,6 +183,15 @@ export class Code extends Bytes {
     this.byte(blockByte(result))
   }
 
+  /** Positions of branches that are seldom taken, for the branch-hint section. */
+  readonly unlikely: number[] = []
+
+  /** An `if` whose body seldom runs: an engine that reads branch hints keeps it out of the way of the rest. */
+  ifUnlikely(result?: Type): void {
+    this.unlikely.push(this.length)
+    this.if(result)
+  }
+
   if(result?: Type): void {
     this.depth++
     this.byte(0x04)
@@ -261,8 +270,8 @@ export class Code extends Bytes {
     this.bytes([0xfc, 11, 0])
   }
 
-  /** The body with its local declarations, as the code section wants it. */
-  body(): Uint8Array {
+  /** The body with its local declarations, as the code section wants it, and the offsets in it of unlikely branches. */
+  body(): { bytes: Uint8Array; unlikely: readonly number[] } {
     const out = new Bytes()
     const runs: { type: Type; count: number }[] = []
     for (const type of this.#locals) {
@@ -275,9 +284,10 @@ export class Code extends Bytes {
       out.u32(run.count)
       out.byte(TYPE_BYTE[run.type])
     }
+    const start = out.length
     out.bytes(this.done())
     out.byte(0x0b)
-    return out.done()
+    return { bytes: out.done(), unlikely: this.unlikely.map((position) => position + start) }
   }
 }
 
@@ -290,7 +300,7 @@ export class ModuleBuilder {
   readonly #imports: Import[] = []
   #importedFunctions = 0
   #importedTables = 0
-  readonly #functions: { type: number; body: Uint8Array | undefined }[] = []
+  readonly #functions: { type: number; body: ReturnType<Code['body']> | undefined }[] = []
   readonly #tables: { initial: number; maximum: number | undefined }[] = []
   readonly #exports: { name: string; kind: number; index: number }[] = []
   readonly #elements: { table: number; offset: number; functions: readonly number[] }[] = []
@@ -380,6 +390,27 @@ export class ModuleBuilder {
     this.#elements.push({ table, offset, functions })
   }
 
+  /** The custom section of the branch-hinting proposal: for each function, offsets and 0 for unlikely. */
+  #branchHints(out: Bytes): void {
+    const hinted = this.#functions.flatMap(({ body }, index) => (body === undefined || body.unlikely.length === 0 ? [] : [{ index, unlikely: body.unlikely }]))
+    if (hinted.length === 0) return
+    const content = new Bytes()
+    content.name('metadata.code.branch_hint')
+    content.u32(hinted.length)
+    for (const { index, unlikely } of hinted) {
+      content.u32(this.#importedFunctions + index)
+      content.u32(unlikely.length)
+      for (const offset of unlikely) {
+        content.u32(offset)
+        content.u32(1)
+        content.byte(0)
+      }
+    }
+    out.byte(0)
+    out.u32(content.length)
+    out.bytes(content.done())
+  }
+
   build(): Uint8Array {
     const out = new Bytes()
     out.bytes([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])
@@ -437,11 +468,12 @@ export class ModuleBuilder {
         for (const index of functions) body.u32(index)
       }
     })
+    this.#branchHints(out)
     section(10, this.#functions.length, (body) => {
       for (const { body: code } of this.#functions) {
         assert(code !== undefined, 'every declared function has a body')
-        body.u32(code.length)
-        body.bytes(code)
+        body.u32(code.bytes.length)
+        body.bytes(code.bytes)
       }
     })
     return out.done().slice()

@@ -44,12 +44,12 @@ import {
   X87_TAG,
 } from '../record.js'
 
-// The shared memory: null page, record, translation array, data, code, decoded code.
+// The shared memory: null page, record, data, code, translation array, decoded code.
 const TASK = 0x10000
-const TRANSLATIONS = 0x20000
-const DATA = 0x80000
-const CODE = 0x90000
-const DECODED = 0x100000
+const DATA = 0x20000
+const CODE = 0x30000
+const TRANSLATIONS = 0x40000
+const DECODED = TRANSLATIONS + ARRAY_SIZE
 const DECODED_SIZE = 0x1000000
 const MEMORY_SIZE = DECODED + DECODED_SIZE
 
