@@ -5,6 +5,8 @@ import * as iced from 'iced-x86'
 import { type Case, CODE_BASE, DATA_BASE, FLAG_LETTERS, type Outcome, SIGBUS, SIGSEGV } from './machine.js'
 
 const SI_KERNEL = 0x80
+/** A wild string instruction may change thousands of words; the first that differ tell. */
+const WORDS_SHOWN = 8
 const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ')
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 const lane = (vectors: Uint8Array, n: number): string =>
@@ -52,9 +54,15 @@ export function differences(
   for (let n = 0; n < 16; n++) check(`xmm${n}`, lane(expected.vectors, n), lane(got.vectors, n))
   const compared = expected.signal !== 0 && !flagsAtFault ? 0 : definedFlags(one, expected)
   check('flags', letters(expected.flags & compared), letters(got.flags & compared))
-  const memory = ({ changes }: Outcome) =>
-    changes.map(({ offset, value }) => `[${hex(DATA_BASE + offset)}]=${hex(value)}`).join(' ')
-  check('memory', memory(expected), memory(got))
+  const [a, b] = [expected, got].map(({ changes }) =>
+    changes.map(({ offset, value }) => `[${hex(DATA_BASE + offset)}]=${hex(value)}`),
+  ) as [string[], string[]]
+  const lacking = (words: string[], others: ReadonlySet<string>) =>
+    words
+      .filter((word) => !others.has(word))
+      .slice(0, WORDS_SHOWN)
+      .join(' ')
+  check('memory', lacking(a, new Set(b)), lacking(b, new Set(a)))
   return found
 }
 
