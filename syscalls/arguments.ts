@@ -22,7 +22,11 @@ const asUnsigned32 = (low: number): number => low >>> 0
 const asUnsigned64 = (low: number, high: number): number => (high >>> 0) * TWO_32 + (low >>> 0)
 const asSigned64 = (low: number, high: number): number => high * TWO_32 + (low >>> 0)
 
-const number = (kind: string, decode: (low: number, high: number) => number, show: (value: number) => string): ArgumentType<number> => ({
+const number = (
+  kind: string,
+  decode: (low: number, high: number) => number,
+  show: (value: number) => string,
+): ArgumentType<number> => ({
   kind,
   decode,
   mayFail: false,
@@ -87,7 +91,8 @@ export const Path: ArgumentType<string> = {
 /** A path that may be NULL. */
 export const OptionalPath: ArgumentType<string | null> = {
   kind: 'path or NULL',
-  decode: (low, high, task) => ((low | high) === 0 ? null : (task.memory.readString(asUnsigned64(low, high), PATH_MAX) as string)),
+  decode: (low, high, task) =>
+    (low | high) === 0 ? null : (task.memory.readString(asUnsigned64(low, high), PATH_MAX) as string),
   mayFail: true,
   show: (value) => (value === null ? 'NULL' : JSON.stringify(value)),
 }

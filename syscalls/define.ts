@@ -74,5 +74,12 @@ export function refusedCall(
   errno: ErrnoNumber,
   note: string,
 ): Syscall {
-  return syscall({ number, name, returns, support: refused(errno, `${errnoName(errno)}: ${note}`), args: {}, run: () => -errno })
+  return syscall({
+    number,
+    name,
+    returns,
+    support: refused(errno, `${errnoName(errno)}: ${note}`),
+    args: {},
+    run: () => -errno,
+  })
 }

@@ -140,7 +140,8 @@ const SETTABLE = O.APPEND | O.NONBLOCK | O.ASYNC | O.DIRECT | O.NOATIME
 
 const COMMANDS: Readonly<Record<number, (task: Task, fd: number, argument: number) => number>> = {
   [F.DUPFD]: (task, fd, from) => (from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, false)),
-  [F.DUPFD_CLOEXEC]: (task, fd, from) => (from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, true)),
+  [F.DUPFD_CLOEXEC]: (task, fd, from) =>
+    from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, true),
   [F.GETFD]: (task, fd) => (task.process.files.closeOnExec(fd) ? FD_CLOEXEC : 0),
   [F.SETFD]: (task, fd, flags) => {
     task.process.files.setCloseOnExec(fd, (flags & FD_CLOEXEC) !== 0)

@@ -1,6 +1,7 @@
 // _exit(2) and exit_group(2).
-import { REDIRECT } from '../src/processor/kernel.js'
+
 import { exitStatus } from '../src/abi/wait.js'
+import { REDIRECT } from '../src/processor/kernel.js'
 import { Int, NoReturn } from './arguments.js'
 import { full, syscall } from './define.js'
 

@@ -119,7 +119,8 @@ export const setgid = syscall({
 })
 
 const triple = ({ memory }: Task, addresses: readonly number[], values: readonly number[]): number => {
-  for (const [index, address] of addresses.entries()) if (memory.writeU32(address, values[index]!) < 0) return err(E.FAULT)
+  for (const [index, address] of addresses.entries())
+    if (memory.writeU32(address, values[index]!) < 0) return err(E.FAULT)
   return 0
 }
 

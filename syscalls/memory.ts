@@ -1,10 +1,12 @@
 // mmap(2), munmap(2), mprotect(2), brk(2), mremap(2), madvise(2), msync(2), mincore's family. The rules are the memory manager's.
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
-import { MADV, MAP, PROT } from '../src/abi/mman.js'
-import { StorageFile } from '../src/processor/files.js'
+import { MADV, MAP, MFD, PROT } from '../src/abi/mman.js'
+import { RLIMIT } from '../src/abi/resource.js'
 import { vmaCovers } from '../src/processor/address-space.js'
-import { Address, Fd, Flags, Int, Offset, Size } from './arguments.js'
+import { StorageFile } from '../src/processor/files.js'
+import { MemoryFile } from '../src/processor/memory-file.js'
+import { Address, Fd, Flags, Int, Offset, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 
 export const mmap = syscall({
@@ -22,6 +24,16 @@ export const mmap = syscall({
     const file = task.process.files.get(fd)
     if (file === undefined) return err(E.BADF)
     if (!file.readable) return err(E.ACCES)
+    if (file instanceof MemoryFile) {
+      return task.kernel.spaces.map(task.space, {
+        ...base,
+        object: file.object,
+        offset,
+        file: '',
+        path: '',
+        maxProt: 0,
+      })
+    }
     if (!(file instanceof StorageFile) || file.isDirectory) return err(E.NODEV)
     const shared = (flags & MAP.TYPE) !== MAP.PRIVATE
     // A shared mapping of a file that was opened read-only never becomes writable.
@@ -131,4 +143,21 @@ export const munlock = syscall({
   support: partial('checked, like mlock'),
   args: { addr: Address, length: Size },
   run: (task, { addr, length }) => (length === 0 || vmaCovers(task.space, addr, length) ? 0 : err(E.NOMEM)),
+})
+
+export const memfd_create = syscall({
+  number: 319,
+  name: 'memfd_create',
+  returns: Fd,
+  support: partial('no seals, no huge pages; MAP_PRIVATE of it is ENODEV'),
+  args: { name: Path, flags: Flags },
+  run(task, { flags }) {
+    if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING)) !== 0) return err(E.INVAL)
+    const { manager, cache, bytes } = task.kernel
+    const { files, limits } = task.process
+    const file = new MemoryFile(manager, cache, bytes)
+    const fd = files.add(file, (flags & MFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
+    if (fd < 0) file.close()
+    return fd
+  },
 })

@@ -1,78 +1,113 @@
-// poll(2), ppoll(2), select(2), pselect6(2): waiting for descriptors. Files of the storage manager are always ready.
+// poll(2), ppoll(2), select(2), pselect6(2): waiting for descriptors. The vCPU never blocks in them: a task that waits leaves its descriptors in
+// task.wait, and the call is run again when one of them is ready or its time is over.
 import { E, err } from '../src/abi/errno.js'
 import { POLL, POLLFD, POLLFD_SIZE } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
-import { SIGSET_SIZE, UNBLOCKABLE_LOW } from '../src/abi/signal.js'
-import { isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
+import { SIG } from '../src/abi/signal.js'
+import { isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, writeTime } from '../src/abi/time.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { Int, Pointer, Size, Uint } from './arguments.js'
 import { full, syscall } from './define.js'
 
-/** What is asked, as (host descriptor, events) words for the host, beside what is known without it. */
-interface Question {
-  fds: Int32Array
-  /** Position in the host's list, or -1: `ready` has the answer. */
-  readonly places: number[]
-  readonly ready: number[]
-  count: number
-}
-const question: Question = { fds: new Int32Array(64), places: [], ready: [], count: 0 }
+/** What files that are always ready answer (DEFAULT_POLLMASK, linux/poll.h). */
+const ALWAYS_READY = POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM
+const NEVER = Infinity
+const SIGSET_SIZE = 8
+const UNBLOCKABLE_LOW = (1 << (SIG.KILL - 1)) | (1 << (SIG.STOP - 1))
 
-function begin(): void {
-  question.places.length = 0
-  question.ready.length = 0
-  question.count = 0
-}
+let pollfds = new Int32Array(64)
+/** Index of the asked descriptor for each of `pollfds`. */
+let askers = new Int32Array(32)
 
-/** Adds a descriptor; `fd` negative is ignored, as in poll(2). */
-function ask(task: Task, fd: number, events: number): void {
-  const file = fd < 0 ? undefined : task.process.files.get(fd)
-  let place = -1
-  let ready = 0
-  if (fd >= 0 && file === undefined) ready = POLL.NVAL
-  else if (file !== undefined && file.pollFd < 0) {
-    ready = events & (POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM)
-  } else if (file !== undefined) {
-    if (2 * question.count + 2 > question.fds.length) {
-      const longer = new Int32Array(2 * question.fds.length)
-      longer.set(question.fds)
-      question.fds = longer
-    }
-    place = question.count++
-    question.fds[2 * place] = file.pollFd
-    question.fds[2 * place + 1] = events & 0xffff
+/** Looks at `count` descriptors (fd, events) and fills `revents`; how many have something. */
+function look(task: Task, fds: Int32Array, events: Int32Array, revents: Int32Array, count: number): number {
+  const { files } = task.process
+  if (2 * count > pollfds.length) {
+    pollfds = new Int32Array(4 * count)
+    askers = new Int32Array(2 * count)
   }
-  question.places.push(place)
-  question.ready.push(ready)
+  let ready = 0
+  let asked = 0
+  for (let index = 0; index < count; index++) {
+    revents[index] = 0
+    const fd = fds[index]!
+    if (fd < 0) continue
+    const file = files.get(fd)
+    const wanted = events[index]! & 0xffff
+    if (file === undefined) revents[index] = POLL.NVAL
+    else if (file.pollFd < 0) revents[index] = wanted & ALWAYS_READY
+    else {
+      pollfds[2 * asked] = file.pollFd
+      pollfds[2 * asked + 1] = wanted
+      askers[asked++] = index
+    }
+    if (revents[index] !== 0) ready++
+  }
+  if (asked === 0) return ready
+  const result = task.kernel.host.ppoll(pollfds, asked, 0)
+  if (result <= 0) return ready
+  for (let at = 0; at < asked; at++) {
+    const got = pollfds[2 * at + 1]! >>> 16
+    revents[askers[at]!] = got
+    if (got !== 0) ready++
+  }
+  return ready
 }
 
-/** Asks the host; afterwards `ready` has every answer. */
-function answerAll(task: Task): void {
-  if (question.count > 0) task.kernel.host.ppoll(question.fds, question.count, 0)
-  question.places.forEach((place, index) => {
-    if (place >= 0) question.ready[index] = question.fds[2 * place + 1]! >>> 16
-  })
-}
-
-/** Nothing was ready: waits for any of them until the deadline. Call only when `ready` is all zeros. */
-function waitForAny(task: Task, timeoutNsec: number): Outcome {
-  const { wait, kernel } = task
-  const now = kernel.clock.monotonicNsec()
-  if (!wait.active) wait.deadlineNsec = timeoutNsec === Infinity ? Infinity : now + timeoutNsec
-  if (now >= wait.deadlineNsec) return 0
+/** Leaves what `look` has asked about in the task's wait. */
+function waitFor(task: Task, fds: Int32Array, events: Int32Array, count: number): Outcome {
+  const { wait, process } = task
   wait.fds.length = 0
-  for (let at = 0; at < question.count; at++) wait.fds.push(question.fds[2 * at]!, question.fds[2 * at + 1]! & 0xffff)
-  // poll(2) never restarts after a handler.
+  for (let index = 0; index < count; index++) {
+    const file = fds[index]! < 0 ? undefined : process.files.get(fds[index]!)
+    if (file !== undefined && file.pollFd >= 0) wait.fds.push(file.pollFd, events[index]! & 0xffff)
+  }
+  // poll(2) and select(2) are never restarted after a handler: signal(7).
   wait.restarts = false
   return BLOCK
 }
 
-/** The mask of ppoll and pselect6 for the time of the call; a handler's frame puts the old one back. */
-function swapMask(task: Task, address: number, size: number): number {
-  if (task.wait.active || address === 0) return 0
-  if (size !== SIGSET_SIZE) return err(E.INVAL)
+/** On its first run: the deadline. Later it is in the wait. */
+function deadline(task: Task, timeoutNsec: number): void {
+  if (task.wait.active) return
+  task.wait.deadlineNsec = timeoutNsec === NEVER ? NEVER : task.kernel.clock.monotonicNsec() + timeoutNsec
+}
+
+const isOver = (task: Task): boolean =>
+  task.wait.deadlineNsec < NEVER && task.kernel.clock.monotonicNsec() >= task.wait.deadlineNsec
+
+/** Forgets the deadline of a call that did not wait. */
+function done(task: Task, result: number): number {
+  if (!task.wait.active) task.wait.deadlineNsec = NEVER
+  return result
+}
+
+/** Nanoseconds of a struct timespec, or of a timeval with `unit` 1000; NEVER for a null pointer, an errno. */
+function timeout(task: Task, address: number, unit: number): number {
+  if (address === 0) return NEVER
+  if (task.memory.load(address, TIMESPEC_SIZE) < 0) return err(E.FAULT)
+  const sec = readSeconds(task.memory.scratch, 0)
+  const fraction = readFraction(task.memory.scratch, 0)
+  if (sec < 0 || fraction < 0 || (unit === 1 && !isNanoseconds(fraction))) return err(E.INVAL)
+  return sec * 1e9 + fraction * unit
+}
+
+/** The time that is left goes back to the program. */
+function giveBack(task: Task, address: number, unit: number): void {
+  const { deadlineNsec } = task.wait
+  if (address === 0 || deadlineNsec === NEVER) return
+  const left = Math.max(0, deadlineNsec - task.kernel.clock.monotonicNsec())
+  const sec = Math.floor(left / 1e9)
+  writeTime(task.memory.scratch, 0, sec, Math.floor((left - sec * 1e9) / unit))
+  // A read-only structure is left alone (poll_select_finish, fs/select.c).
+  task.memory.store(address, TIMEVAL_SIZE)
+}
+
+/** Puts the mask of ppoll and pselect in force, once; an errno. */
+function mask(task: Task, address: number): number {
+  if (address === 0 || task.wait.active) return 0
   if (task.memory.load(address, SIGSET_SIZE) < 0) return err(E.FAULT)
   task.savedMaskLow = task.maskLow
   task.savedMaskHigh = task.maskHigh
@@ -82,45 +117,47 @@ function swapMask(task: Task, address: number, size: number): number {
   return 0
 }
 
-function restoreMask(task: Task, outcome: Outcome): Outcome {
-  if (typeof outcome !== 'number' || !task.hasSavedMask) return outcome
+/** The call ends by itself: the mask goes back. When a handler ends it, the handler's frame has the old one. */
+function unmask(task: Task): void {
+  if (!task.hasSavedMask) return
   task.maskLow = task.savedMaskLow
   task.maskHigh = task.savedMaskHigh
   task.hasSavedMask = false
-  return outcome
 }
 
-function pollFds(task: Task, address: number, count: number, timeoutNsec: number): Outcome {
-  if (count > task.process.limits[RLIMIT.NOFILE]!.current) return err(E.INVAL)
-  const { memory } = task
-  const bytes = new Uint8Array(count * POLLFD_SIZE)
-  const view = new DataView(bytes.buffer)
-  if (memory.copyIn(address, bytes) < 0) return err(E.FAULT)
-  begin()
-  for (let at = 0; at < count; at++) {
-    ask(task, view.getInt32(at * POLLFD_SIZE + POLLFD.FD, true), view.getUint16(at * POLLFD_SIZE + POLLFD.EVENTS, true))
-  }
-  answerAll(task)
-  let ready = 0
-  for (let at = 0; at < count; at++) {
-    view.setUint16(at * POLLFD_SIZE + POLLFD.REVENTS, question.ready[at]!, true)
-    if (question.ready[at] !== 0) ready++
-  }
-  if (ready === 0) {
-    const outcome = waitForAny(task, timeoutNsec)
-    if (typeof outcome !== 'number') return outcome
-  }
-  return memory.copyOut(address, bytes) < 0 ? err(E.FAULT) : ready
+let fdsOf = new Int32Array(64)
+let eventsOf = new Int32Array(64)
+let reventsOf = new Int32Array(64)
+
+function reserve(count: number): void {
+  if (count <= fdsOf.length) return
+  fdsOf = new Int32Array(2 * count)
+  eventsOf = new Int32Array(2 * count)
+  reventsOf = new Int32Array(2 * count)
 }
 
-/** Nanoseconds of a timespec or timeval (`unit` nanoseconds), Infinity for NULL, or a negative errno. */
-function timeoutOf(task: Task, address: number, unit: number): number {
-  if (address === 0) return Infinity
-  if (task.memory.load(address, TIMESPEC_SIZE) < 0) return err(E.FAULT)
-  const sec = readSeconds(task.memory.scratch, 0)
-  const fraction = readFraction(task.memory.scratch, 0)
-  if (sec < 0 || fraction < 0 || (unit === 1 && !isNanoseconds(fraction))) return err(E.INVAL)
-  return sec * 1e9 + fraction * unit
+/** Structures that the scratch view holds at a time. */
+const PIECE = 4096
+
+function pollOnce(task: Task, address: number, count: number): Outcome {
+  const { memory, process } = task
+  if (count > process.limits[RLIMIT.NOFILE]!.current) return err(E.INVAL)
+  reserve(count)
+  for (let from = 0; from < count; from += PIECE) {
+    const piece = Math.min(PIECE, count - from)
+    if (memory.load(address + POLLFD_SIZE * from, POLLFD_SIZE * piece) < 0) return err(E.FAULT)
+    for (let index = 0; index < piece; index++) {
+      fdsOf[from + index] = memory.scratch.getInt32(POLLFD_SIZE * index + POLLFD.FD, true)
+      eventsOf[from + index] = memory.scratch.getUint16(POLLFD_SIZE * index + POLLFD.EVENTS, true)
+    }
+  }
+  const ready = look(task, fdsOf, eventsOf, reventsOf, count)
+  if (ready === 0 && !isOver(task)) return waitFor(task, fdsOf, eventsOf, count)
+  for (let index = 0; index < count; index++) {
+    memory.scratch.setUint16(0, reventsOf[index]!, true)
+    if (memory.store(address + POLLFD_SIZE * index + POLLFD.REVENTS, 2) < 0) return err(E.FAULT)
+  }
+  return ready
 }
 
 export const poll = syscall({
@@ -129,7 +166,11 @@ export const poll = syscall({
   returns: Int,
   support: full,
   args: { fds: Pointer, count: Uint, timeout: Int },
-  run: (task, { fds, count, timeout }) => pollFds(task, fds, count, timeout < 0 ? Infinity : timeout * 1e6),
+  run(task, { fds, count, timeout: msec }) {
+    deadline(task, msec < 0 ? NEVER : msec * 1e6)
+    const outcome = pollOnce(task, fds, count)
+    return typeof outcome === 'number' ? done(task, outcome) : outcome
+  },
 })
 
 export const ppoll = syscall({
@@ -138,69 +179,102 @@ export const ppoll = syscall({
   returns: Int,
   support: full,
   args: { fds: Pointer, count: Uint, timeout: Pointer, mask: Pointer, size: Size },
-  run(task, { fds, count, timeout, mask, size }) {
-    const timeoutNsec = timeoutOf(task, timeout, 1)
-    if (timeoutNsec < 0) return timeoutNsec
-    const swapped = swapMask(task, mask, size)
-    return swapped < 0 ? swapped : restoreMask(task, pollFds(task, fds, count, timeoutNsec))
+  run(task, { fds, count, timeout: address, mask: maskAt, size }) {
+    const nsec = task.wait.active ? 0 : timeout(task, address, 1)
+    if (nsec < 0) return nsec
+    if (maskAt !== 0 && size !== SIGSET_SIZE) return err(E.INVAL)
+    const masked = mask(task, maskAt)
+    if (masked < 0) return masked
+    deadline(task, nsec)
+    task.wait.cancel = () => {
+      giveBack(task, address, 1)
+      return null
+    }
+    const outcome = pollOnce(task, fds, count)
+    if (typeof outcome !== 'number') return outcome
+    giveBack(task, address, 1)
+    unmask(task)
+    return finish(task, outcome)
   },
 })
 
-/** What each of select's three sets means to poll (fs/select.c). */
-const SETS = [
-  { events: POLL.IN | POLL.RDNORM, hits: POLL.IN | POLL.RDNORM | POLL.RDBAND | POLL.HUP | POLL.ERR },
-  { events: POLL.OUT | POLL.WRNORM, hits: POLL.OUT | POLL.WRNORM | POLL.WRBAND | POLL.ERR },
-  { events: POLL.PRI, hits: POLL.PRI },
-] as const
-const FDS_MAX = 1024
-
-function select(task: Task, count: number, sets: readonly number[], timeoutNsec: number): Outcome {
-  if (count < 0) return err(E.INVAL)
-  const fdCount = Math.min(count, FDS_MAX)
-  const size = Math.ceil(fdCount / 64) * 8
-  const { memory } = task
-  const given = sets.map((address) => (address === 0 ? null : new Uint8Array(size)))
-  for (const [index, set] of given.entries()) if (set !== null && memory.copyIn(sets[index]!, set) < 0) return err(E.FAULT)
-  const has = (set: Uint8Array | null, fd: number): boolean => set !== null && ((set[fd >> 3]! >> (fd & 7)) & 1) !== 0
-  begin()
-  const asked: number[] = []
-  for (let fd = 0; fd < fdCount; fd++) {
-    let events = 0
-    SETS.forEach((row, index) => {
-      if (has(given[index]!, fd)) events |= row.events
-    })
-    if (events === 0) continue
-    if (task.process.files.get(fd) === undefined) return err(E.BADF)
-    asked.push(fd)
-    ask(task, fd, events)
-  }
-  answerAll(task)
-  const results = given.map((set) => (set === null ? null : new Uint8Array(size)))
-  let ready = 0
-  asked.forEach((fd, at) => {
-    SETS.forEach((row, index) => {
-      if (!has(given[index]!, fd) || (question.ready[at]! & row.hits) === 0) return
-      results[index]![fd >> 3]! |= 1 << (fd & 7)
-      ready++
-    })
-  })
-  if (ready === 0) {
-    const outcome = waitForAny(task, timeoutNsec)
-    if (typeof outcome !== 'number') return outcome
-  }
-  for (const [index, set] of results.entries()) if (set !== null && memory.copyOut(sets[index]!, set) < 0) return err(E.FAULT)
-  return ready
+/** A call that never waited leaves nothing behind. */
+function finish(task: Task, result: number): number {
+  if (!task.wait.active) task.wait.clear()
+  return result
 }
 
-export const select6 = syscall({
+const READS = POLL.IN | POLL.RDNORM | POLL.RDBAND | POLL.HUP | POLL.ERR
+const WRITES = POLL.OUT | POLL.WRNORM | POLL.WRBAND | POLL.ERR
+/** The three sets: what is asked of poll, and what of its answer counts (fs/select.c). */
+const SETS = [
+  { asks: POLL.IN | POLL.RDNORM, counts: READS },
+  { asks: POLL.OUT | POLL.WRNORM, counts: WRITES },
+  { asks: POLL.PRI, counts: POLL.PRI },
+] as const
+const DESCRIPTORS_MAX = 65536
+
+function selectOnce(task: Task, nfds: number, addresses: readonly number[]): Outcome {
+  const { memory, process } = task
+  if (nfds < 0) return err(E.INVAL)
+  const count = Math.min(nfds, DESCRIPTORS_MAX)
+  const bytes = Math.ceil(count / 64) * 8
+  const sets: (Uint8Array | null)[] = []
+  for (const address of addresses) {
+    const set = address === 0 ? null : new Uint8Array(bytes)
+    if (set !== null && memory.copyIn(address, set) < 0) return err(E.FAULT)
+    sets.push(set)
+  }
+  reserve(count)
+  let asked = 0
+  for (let fd = 0; fd < count; fd++) {
+    let events = 0
+    for (let kind = 0; kind < 3; kind++) {
+      const set = sets[kind]
+      if (set && (set[fd >> 3]! & (1 << (fd & 7))) !== 0) events |= SETS[kind]!.asks
+    }
+    if (events === 0) continue
+    if (process.files.get(fd) === undefined) return err(E.BADF)
+    fdsOf[asked] = fd
+    eventsOf[asked++] = events
+  }
+  const ready = look(task, fdsOf, eventsOf, reventsOf, asked)
+  if (ready === 0 && !isOver(task)) return waitFor(task, fdsOf, eventsOf, asked)
+  let bits = 0
+  for (let kind = 0; kind < 3; kind++) {
+    const set = sets[kind]
+    if (!set) continue
+    const { asks, counts } = SETS[kind]!
+    set.fill(0)
+    for (let index = 0; index < asked; index++) {
+      if ((eventsOf[index]! & asks) === 0 || (reventsOf[index]! & counts) === 0) continue
+      const fd = fdsOf[index]!
+      set[fd >> 3]! |= 1 << (fd & 7)
+      bits++
+    }
+    if (memory.copyOut(addresses[kind]!, set) < 0) return err(E.FAULT)
+  }
+  return bits
+}
+
+export const select = syscall({
   number: 23,
   name: 'select',
   returns: Int,
   support: full,
-  args: { count: Int, read: Pointer, write: Pointer, except: Pointer, timeout: Pointer },
-  run(task, { count, read, write, except, timeout }) {
-    const timeoutNsec = timeoutOf(task, timeout, 1000)
-    return timeoutNsec < 0 ? timeoutNsec : select(task, count, [read, write, except], timeoutNsec)
+  args: { nfds: Int, reads: Pointer, writes: Pointer, exceptions: Pointer, timeout: Pointer },
+  run(task, { nfds, reads, writes, exceptions, timeout: address }) {
+    const nsec = task.wait.active ? 0 : timeout(task, address, 1000)
+    if (nsec < 0) return nsec
+    deadline(task, nsec)
+    task.wait.cancel = () => {
+      giveBack(task, address, 1000)
+      return null
+    }
+    const outcome = selectOnce(task, nfds, [reads, writes, exceptions])
+    if (typeof outcome !== 'number') return outcome
+    giveBack(task, address, 1000)
+    return finish(task, outcome)
   },
 })
 
@@ -209,18 +283,27 @@ export const pselect6 = syscall({
   name: 'pselect6',
   returns: Int,
   support: full,
-  args: { count: Int, read: Pointer, write: Pointer, except: Pointer, timeout: Pointer, mask: Pointer },
-  run(task, { count, read, write, except, timeout, mask }) {
-    const timeoutNsec = timeoutOf(task, timeout, 1)
-    if (timeoutNsec < 0) return timeoutNsec
-    let set = 0
-    let size = SIGSET_SIZE
-    if (mask !== 0) {
-      if (task.memory.load(mask, 16) < 0) return err(E.FAULT)
-      set = readUnsigned(task.memory.scratch, 0)
-      size = readUnsigned(task.memory.scratch, 8)
+  args: { nfds: Int, reads: Pointer, writes: Pointer, exceptions: Pointer, timeout: Pointer, mask: Pointer },
+  run(task, { nfds, reads, writes, exceptions, timeout: address, mask: maskAndSize }) {
+    const nsec = task.wait.active ? 0 : timeout(task, address, 1)
+    if (nsec < 0) return nsec
+    if (maskAndSize !== 0 && !task.wait.active) {
+      // struct sigset_argpack: pointer and size.
+      if (task.memory.load(maskAndSize, 16) < 0) return err(E.FAULT)
+      const at = readUnsigned(task.memory.scratch, 0)
+      if (at !== 0 && readUnsigned(task.memory.scratch, 8) !== SIGSET_SIZE) return err(E.INVAL)
+      const masked = mask(task, at)
+      if (masked < 0) return masked
     }
-    const swapped = swapMask(task, set, size)
-    return swapped < 0 ? swapped : restoreMask(task, select(task, count, [read, write, except], timeoutNsec))
+    deadline(task, nsec)
+    task.wait.cancel = () => {
+      giveBack(task, address, 1)
+      return null
+    }
+    const outcome = selectOnce(task, nfds, [reads, writes, exceptions])
+    if (typeof outcome !== 'number') return outcome
+    giveBack(task, address, 1)
+    unmask(task)
+    return finish(task, outcome)
   },
 })

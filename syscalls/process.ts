@@ -131,7 +131,8 @@ function findChild(parent: Process, pid: number, options: number): Process | num
     any = true
     if (child.status >= 0 && (options & W.EXITED) !== 0) return child
     const isContinue = child.stopStatus === CONTINUED_STATUS
-    if (child.status < 0 && child.stopStatus >= 0 && (options & (isContinue ? W.CONTINUED : W.STOPPED)) !== 0) return child
+    if (child.status < 0 && child.stopStatus >= 0 && (options & (isContinue ? W.CONTINUED : W.STOPPED)) !== 0)
+      return child
   }
   return any ? 0 : err(E.CHILD)
 }
@@ -195,4 +196,3 @@ export const waitid = syscall({
     })
   },
 })
-

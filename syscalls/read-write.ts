@@ -73,7 +73,8 @@ function transferAll(task: Task, fd: number, buf: number, count: number): Outcom
   if (outcome < 0) return done > 0 ? done : outcome
   const total = done + outcome
   const file = task.process.files.get(fd)
-  if (total >= Math.min(count, COUNT_MAX) || file === undefined || file.fills || (file.flags & O.NONBLOCK) !== 0) return total
+  if (total >= Math.min(count, COUNT_MAX) || file === undefined || file.fills || (file.flags & O.NONBLOCK) !== 0)
+    return total
   task.wait.progress = total
   const rest = transfer(task, fd, WRITE, buf + total, count - total, HERE)
   if (typeof rest === 'number') {
@@ -136,7 +137,8 @@ function vectored(task: Task, fd: number, access: number, iov: number, iovcnt: n
     skip = 0
     if (moved >= 0) total += moved
     if (moved === wanted) continue
-    const waits = access === WRITE && !file.fills && (file.flags & O.NONBLOCK) === 0 && (moved === -E.AGAIN || moved >= 0)
+    const waits =
+      access === WRITE && !file.fills && (file.flags & O.NONBLOCK) === 0 && (moved === -E.AGAIN || moved >= 0)
     if (total > 0 && !waits) return total
     const outcome = settle(task, file, access, moved >= 0 && waits ? -E.AGAIN : moved)
     if (typeof outcome === 'number') return total > 0 ? total : outcome
@@ -171,7 +173,8 @@ export const preadv = syscall({
   returns: Size,
   support: full,
   args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
-  run: (task, { fd, iov, iovcnt, offset }) => (offset < 0 ? err(E.INVAL) : vectored(task, fd, READ, iov, iovcnt, offset)),
+  run: (task, { fd, iov, iovcnt, offset }) =>
+    offset < 0 ? err(E.INVAL) : vectored(task, fd, READ, iov, iovcnt, offset),
 })
 
 export const pwritev = syscall({
@@ -180,7 +183,8 @@ export const pwritev = syscall({
   returns: Size,
   support: full,
   args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
-  run: (task, { fd, iov, iovcnt, offset }) => (offset < 0 ? err(E.INVAL) : vectored(task, fd, WRITE, iov, iovcnt, offset)),
+  run: (task, { fd, iov, iovcnt, offset }) =>
+    offset < 0 ? err(E.INVAL) : vectored(task, fd, WRITE, iov, iovcnt, offset),
 })
 
 export const lseek = syscall({

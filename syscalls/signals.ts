@@ -2,6 +2,7 @@
 import { E, err } from '../src/abi/errno.js'
 import {
   hasSignal,
+  MINSIGSTKSZ,
   NSIG,
   SI,
   SIG,
@@ -14,7 +15,6 @@ import {
   SS,
   STACK,
   STACK_SIZE,
-  MINSIGSTKSZ,
   UNBLOCKABLE_LOW,
 } from '../src/abi/signal.js'
 import { readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
@@ -258,7 +258,9 @@ export const kill = syscall({
       return target === undefined ? err(E.SRCH) : killProcess(task, target, signal)
     }
     const group = pid === 0 ? task.process.pgid : -pid
-    const targets = [...processes.values()].filter((target) => (pid === -1 ? target !== task.process : target.pgid === group))
+    const targets = [...processes.values()].filter((target) =>
+      pid === -1 ? target !== task.process : target.pgid === group,
+    )
     if (targets.length === 0) return err(E.SRCH)
     let result: number = err(E.PERM)
     for (const target of targets) if (killProcess(task, target, signal) === 0) result = 0
@@ -292,4 +294,3 @@ export const tgkill = syscall({
   args: { tgid: Int, tid: Int, signal: Signal },
   run: (task, { tgid, tid, signal }) => (tgid <= 0 ? err(E.INVAL) : killThread(task, tgid, tid, signal)),
 })
-

@@ -3,17 +3,17 @@ import { E, err } from '../src/abi/errno.js'
 import { PR, TASK_COMM_LENGTH } from '../src/abi/prctl.js'
 import {
   newResourceUsage,
-  readLimit,
   RLIM_NLIMITS,
   RLIMIT,
   RLIMIT_SIZE,
   RUSAGE,
   RUSAGE_SIZE,
+  readLimit,
   writeLimit,
   writeResourceUsage,
 } from '../src/abi/resource.js'
-import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
 import { newSystemInfo, SYSINFO_SIZE, writeSystemInfo } from '../src/abi/sysinfo.js'
+import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Flags, Int, OutBuffer, Pointer, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'

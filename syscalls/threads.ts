@@ -3,7 +3,6 @@ import { E, err } from '../src/abi/errno.js'
 import { FUTEX, FUTEX_BITSET_MATCH_ANY, FUTEX_CMD_MASK, FUTEX_OP, ROBUST_LIST_HEAD_SIZE } from '../src/abi/futex.js'
 import { ARCH } from '../src/abi/prctl.js'
 import { CLOCK, isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
-import { FS_BASE, GS_BASE } from '../src/engine/record.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Flags, Int, Pointer, Size, Uint } from './arguments.js'
@@ -30,7 +29,14 @@ function setDeadline(task: Task, timeout: number, absolute: boolean, realtime: b
   return 0
 }
 
-function wait(task: Task, address: number, value: number, shared: boolean, bits: number, prepare: () => number): Outcome {
+function wait(
+  task: Task,
+  address: number,
+  value: number,
+  shared: boolean,
+  bits: number,
+  prepare: () => number,
+): Outcome {
   const { futexes, clock } = task.kernel
   if (task.wait.active) {
     if (task.wait.woken) return 0
@@ -69,7 +75,15 @@ const COMPARISONS: Readonly<Record<number, (old: number, operand: number) => boo
 }
 
 /** futex(2), FUTEX_WAKE_OP: wakes at one word, changes another and perhaps wakes there. */
-function wakeOp(task: Task, address: number, address2: number, shared: boolean, count: number, count2: number, encoded: number): number {
+function wakeOp(
+  task: Task,
+  address: number,
+  address2: number,
+  shared: boolean,
+  count: number,
+  count2: number,
+  encoded: number,
+): number {
   const argument = (encoded << 8) >> 20
   const operand = ((encoded >>> 28) & FUTEX_OP.OPARG_SHIFT) !== 0 ? 1 << (argument & 31) : argument
   const operation = OPERATIONS[(encoded >>> 28) & 7]
@@ -104,7 +118,13 @@ export const futex = syscall({
     }
     if (command === FUTEX.WAKE || command === FUTEX.WAKE_BITSET) {
       if (command === FUTEX.WAKE_BITSET && value3 === 0) return err(E.INVAL)
-      return futexes.wake(task, address, shared, value | 0, command === FUTEX.WAKE ? FUTEX_BITSET_MATCH_ANY | 0 : value3 | 0)
+      return futexes.wake(
+        task,
+        address,
+        shared,
+        value | 0,
+        command === FUTEX.WAKE ? FUTEX_BITSET_MATCH_ANY | 0 : value3 | 0,
+      )
     }
     if (command === FUTEX.REQUEUE || command === FUTEX.CMP_REQUEUE) {
       if (command === FUTEX.CMP_REQUEUE) {
@@ -156,11 +176,12 @@ export const arch_prctl = syscall({
   run(task, { operation, address }) {
     if (operation === ARCH.SET_FS || operation === ARCH.SET_GS) {
       if (address >= USER_END) return err(E.PERM)
-      task.setWord(operation === ARCH.SET_FS ? FS_BASE : GS_BASE, address)
+      if (operation === ARCH.SET_FS) task.fsBase = address
+      else task.gsBase = address
       return 0
     }
-    if (operation === ARCH.GET_FS) return task.memory.writeU64(address, task.word(FS_BASE))
-    if (operation === ARCH.GET_GS) return task.memory.writeU64(address, task.word(GS_BASE))
+    if (operation === ARCH.GET_FS) return task.memory.writeU64(address, task.fsBase)
+    if (operation === ARCH.GET_GS) return task.memory.writeU64(address, task.gsBase)
     return err(E.INVAL)
   },
 })

@@ -1,6 +1,6 @@
 // clock_gettime(2), gettimeofday(2), time(2), nanosleep(2), alarm(2), setitimer(2), times(2).
 import { E, err } from '../src/abi/errno.js'
-import { RUSAGE, newResourceUsage } from '../src/abi/resource.js'
+import { newResourceUsage, RUSAGE } from '../src/abi/resource.js'
 import {
   CLOCK,
   CLOCK_TICKS,

@@ -1,19 +1,19 @@
 // The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
 import { workerData } from 'node:worker_threads'
+import { dispatcher, newCounters } from '../../syscalls/table.js'
 import { E } from '../abi/errno.js'
 import { SIG } from '../abi/signal.js'
 import { exitCodeOf, isSignaled, termSignalOf } from '../abi/wait.js'
 import { Engine } from '../engine/engine.js'
-import { linuxHost } from '../host/linux.js'
 import type { Host } from '../host/host.js'
-import { Processor } from '../processor/processor.js'
-import type { LoadFailure } from '../processor/loader.js'
+import { linuxHost } from '../host/linux.js'
 import type { MemoryOptions } from '../processor/layout.js'
+import type { LoadFailure } from '../processor/loader.js'
+import { Processor } from '../processor/processor.js'
 import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
-import { dispatcher, newCounters } from '../../syscalls/table.js'
 import type { RunOptions } from './run-options.js'
 
 export interface WorkerInput {
@@ -26,6 +26,8 @@ const STDERR = 2
 /** As a shell reports a program it cannot run. */
 const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
+/** The machine itself could not be put together, or lost a part. */
+const NOT_STARTED = 125
 
 const encoder = new TextEncoder()
 
@@ -33,10 +35,10 @@ function complain(host: Host, text: string): void {
   host.write(STDERR, encoder.encode(text))
 }
 
-async function managerFor(options: RunOptions, storage: StorageManager): Promise<MemoryMethods> {
+async function managerFor(options: RunOptions, host: Host, storage: StorageManager): Promise<MemoryMethods> {
   if (options.memory !== null) {
     const { connectMemory } = await import('./remote-memory.js')
-    return connectMemory(options.memory)
+    return connectMemory(host, options.memory)
   }
   const { MemoryManager } = await import('../memory/memory-manager.js')
   return new MemoryManager({ source: storage })
@@ -53,7 +55,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const host = linuxHost()
   const mounts = options.mounts.map((text) => parseMount(text)!)
   const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
-  const manager = await managerFor(options, storage)
+  const manager = await managerFor(options, host, storage)
   const counters = newCounters()
   const processor = new Processor({
     memory,
@@ -89,4 +91,18 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   return isSignaled(status) ? 128 + termSignalOf(status) : exitCodeOf(status)
 }
 
-process.exit(await run(workerData as WorkerInput))
+/** What a user can cause is one line; anything else is a bug and keeps its stack. */
+async function main(): Promise<number> {
+  const input = workerData as WorkerInput
+  try {
+    return await run(input)
+  } catch (error) {
+    const isTransport = error instanceof Error && error.name === 'TransportError'
+    const isExport = error instanceof Error && error.message.startsWith('cannot export')
+    if (!isTransport && !isExport) throw error
+    complain(linuxHost(), `lego: ${error.message}\n`)
+    return NOT_STARTED
+  }
+}
+
+process.exit(await main())

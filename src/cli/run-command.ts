@@ -4,104 +4,105 @@ import { geometry } from '../excache/layout.js'
 import { DEFAULT_OPTIONS } from '../processor/layout.js'
 import { parseSize, type RunOptions } from './run-options.js'
 
-type Draft = { -readonly [K in keyof RunOptions]: RunOptions[K] }
-
 interface Option {
   readonly name: string
   /** What follows it; absent for a switch. `[x]` may only follow behind `=`. */
   readonly value?: string
   readonly help: string
-  /** Changes the draft; text is the complaint. */
-  apply(draft: Draft, value: string): string | void
+  /** What it changes; text is the complaint. */
+  parse(value: string, before: RunOptions): Partial<RunOptions> | string
 }
 
-const numberOption = (value: string, set: (number: number) => void): string | void => {
-  if (!/^\d+$/.test(value)) return `${value} is not a whole number`
-  set(Number(value))
-}
+const whole = (value: string, made: (number: number) => Partial<RunOptions>): Partial<RunOptions> | string =>
+  /^\d+$/.test(value) ? made(Number(value)) : `${value} is not a whole number`
 
 export const OPTIONS: readonly Option[] = [
   {
     name: '--excache',
     value: 'SIZE',
     help: 'size of the cache, such as 64K or 1G (default 512M)',
-    apply(draft, value) {
-      draft.cacheSize = parseSize(value)
-      if (!(draft.cacheSize > 0)) return `${value} is not a size such as 64K, 16M or 1G`
+    parse(value) {
+      const cacheSize = parseSize(value)
+      return cacheSize > 0 ? { cacheSize } : `${value} is not a size such as 64K, 16M or 1G`
     },
   },
-  { name: '--ways', value: 'N', help: 'lines per set (default 8)', apply: (draft, value) => numberOption(value, (n) => void (draft.ways = n)) },
+  {
+    name: '--ways',
+    value: 'N',
+    help: 'lines per set (default 8)',
+    parse: (value) => whole(value, (ways) => ({ ways })),
+  },
   {
     name: '--policy',
     value: 'fifo|lru',
     help: 'which line of a set goes (default fifo)',
-    apply(draft, value) {
-      if (value !== 'fifo' && value !== 'lru') return `${value} is neither fifo nor lru`
-      draft.policy = value
-    },
+    parse: (policy) => (policy === 'fifo' || policy === 'lru' ? { policy } : `${policy} is neither fifo nor lru`),
   },
   {
     name: '--memory',
     value: 'unix:PATH',
     help: 'use the memory component that listens there',
-    apply(draft, value) {
-      if (!value.startsWith('unix:')) return `${value} is not unix:PATH`
-      draft.memory = value
-    },
+    parse: (memory) => (memory.startsWith('unix:') ? { memory } : `${memory} is not unix:PATH`),
   },
-  { name: '--root', value: 'DIR', help: "the guest's / (default: the host's)", apply: (draft, value) => void (draft.root = value) },
+  { name: '--root', value: 'DIR', help: "the guest's / (default: the host's)", parse: (root) => ({ root }) },
   {
     name: '--mount',
     value: 'SRC:DST[:ro]',
     help: 'show the host directory SRC at DST',
-    apply(draft, value) {
+    parse(value, { mounts }) {
       if (!/^[^:]+:\/[^:]*(:ro)?$/.test(value)) return `${value} is not SRC:DST or SRC:DST:ro with an absolute DST`
-      draft.mounts = [...draft.mounts, value]
+      return { mounts: [...mounts, value] }
     },
   },
   {
     name: '--env',
     value: 'K=V',
     help: 'set a variable in its environment',
-    apply(draft, value) {
+    parse(value, { env }) {
       if (!value.includes('=')) return `${value} is not NAME=VALUE`
       const name = value.slice(0, value.indexOf('=') + 1)
-      draft.env = [...draft.env.filter((entry) => !entry.startsWith(name)), value]
+      return { env: [...env.filter((entry) => !entry.startsWith(name)), value] }
     },
   },
-  { name: '--cwd', value: 'DIR', help: 'start there', apply: (draft, value) => void (draft.cwd = value) },
-  { name: '--strace', help: 'print every system call on stderr', apply: (draft) => void (draft.strace = true) },
+  { name: '--cwd', value: 'DIR', help: 'start there', parse: (cwd) => ({ cwd }) },
+  { name: '--strace', help: 'print every system call on stderr', parse: () => ({ strace: true }) },
   {
     name: '--stats',
     value: '[json]',
     help: 'print counters on stderr at the end',
-    apply(draft, value) {
+    parse(value) {
       if (value !== '' && value !== 'json') return `${value} is no form of statistics; json is`
-      draft.stats = value === 'json' ? 'json' : 'text'
+      return { stats: value === 'json' ? 'json' : 'text' }
     },
   },
   {
     name: '--deterministic',
     help: 'virtual clock, seeded randomness, fixed pids',
-    apply: (draft) => void (draft.deterministic = true),
+    parse: () => ({ deterministic: true }),
   },
-  { name: '--seed', value: 'N', help: 'seed of a deterministic run (default 1)', apply: (draft, value) => numberOption(value, (n) => void (draft.seed = n)) },
+  {
+    name: '--seed',
+    value: 'N',
+    help: 'seed of a deterministic run (default 1)',
+    parse: (value) => whole(value, (seed) => ({ seed })),
+  },
   {
     name: '--vcpus',
     value: 'N',
     help: 'virtual CPUs (default 1, the only number yet)',
-    apply: (draft, value) => (value === '1' ? undefined : `${value}: one vCPU is what there is yet`),
+    parse: (value) => (value === '1' ? { vcpus: 1 } : `${value}: one vCPU is what there is yet`),
   },
   {
     name: '--engine',
     value: 'interpreter|regions',
     help: 'first tier only, or both (default regions)',
-    apply(draft, value) {
-      if (value !== 'interpreter' && value !== 'regions') return `${value} is neither interpreter nor regions`
-      draft.engine = value
-    },
+    parse: (engine) =>
+      engine === 'interpreter' || engine === 'regions' ? { engine } : `${engine} is neither interpreter nor regions`,
   },
 ]
+
+const shown = ({ name, value }: Option): string =>
+  value === undefined ? name : value.startsWith('[') ? `${name}[=${value.slice(1)}` : `${name} ${value}`
 
 export const RUN_HELP = `Usage: lego run [options] PROGRAM [ARGS...]
 
@@ -109,7 +110,7 @@ Runs a static Linux x86-64 program on the disaggregated machine. PROGRAM is a pa
 Without --root the guest sees the host's files as you do.
 
 Options:
-${OPTIONS.map(({ name, value, help }) => `  ${`${name}${value === undefined ? '' : value.startsWith('[') ? `[=${value.slice(1)}` : ` ${value}`}`.padEnd(28)} ${help}`).join('\n')}
+${OPTIONS.map((option) => `  ${shown(option).padEnd(28)} ${option.help}`).join('\n')}
 
 Examples:
   lego run /bin/busybox sha256sum README.md
@@ -123,7 +124,7 @@ export type Parsed = { readonly options: RunOptions } | { readonly problem: stri
 
 /** `environment` and `cwd` are what the guest starts with. */
 export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv, cwd: string): Parsed {
-  const draft: Draft = {
+  let draft: RunOptions = {
     program: '',
     args: [],
     cacheSize: DEFAULT_OPTIONS.size,
@@ -159,14 +160,14 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     const value = equals >= 0 ? word.slice(equals + 1) : takesNext ? argv[++at] : ''
     if (value === undefined) return { problem: `${name} needs ${option.value}` }
     if (option.value === undefined && equals >= 0) return { problem: `${name} takes no value` }
-    const problem = option.apply(draft, value)
-    if (typeof problem === 'string') return { problem: `${name}: ${problem}` }
+    const change = option.parse(value, draft)
+    if (typeof change === 'string') return { problem: `${name}: ${change}` }
+    draft = { ...draft, ...change }
     if (name === '--cwd') startsElsewhere = true
   }
   if (at >= argv.length) return { problem: 'which program? See lego run --help' }
-  draft.program = argv[at]!
-  draft.args = argv.slice(at + 1)
-  if (draft.root !== null && !startsElsewhere) draft.cwd = '/'
+  draft = { ...draft, program: argv[at]!, args: argv.slice(at + 1) }
+  if (draft.root !== null && !startsElsewhere) draft = { ...draft, cwd: '/' }
   try {
     geometry(draft.cacheSize, draft.ways)
   } catch (error) {

@@ -46,7 +46,13 @@ function pollRunning(words: Int32Array): void {
 
 /** Starts the guest and resolves to the exit status; a guest that died by a signal takes this process with it. */
 export function run(options: RunOptions): Promise<number> {
-  const cache = { ...DEFAULT_OPTIONS, size: options.cacheSize, ways: options.ways, policy: options.policy, vcpus: options.vcpus }
+  const cache = {
+    ...DEFAULT_OPTIONS,
+    size: options.cacheSize,
+    ways: options.ways,
+    policy: options.policy,
+    vcpus: options.vcpus,
+  }
   const { pages } = memoryMap(cache)
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
   const words = new Int32Array(memory.buffer)

@@ -1,8 +1,9 @@
 // What --stats prints when the guest has ended: the ExCache's counters, the memory manager's, the system calls.
+
+import { type SyscallCounters, table } from '../../syscalls/table.js'
 import { COUNTERS } from '../excache/counters.js'
 import type { Kernel } from '../processor/kernel.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
-import { type SyscallCounters, table } from '../../syscalls/table.js'
 
 export function reportStatistics(
   form: 'text' | 'json',
@@ -13,7 +14,9 @@ export function reportStatistics(
   const excache = kernel.cache.counters()
   const memory = manager.statistics()
   const syscalls = Object.fromEntries(
-    Array.from(calls, (count, number) => [table[number]?.name ?? String(number), count] as const).filter(([, count]) => count > 0),
+    Array.from(calls, (count, number) => [table[number]?.name ?? String(number), count] as const).filter(
+      ([, count]) => count > 0,
+    ),
   )
   const missing = Object.fromEntries(unknown)
   if (form === 'json') return `${JSON.stringify({ excache, memory, syscalls, missing })}\n`
@@ -24,7 +27,9 @@ export function reportStatistics(
     ...Object.entries(memory).map(([name, value]) => `  ${String(value).padStart(12)}  ${name}`),
     'system calls',
     ...Object.entries(syscalls).map(([name, count]) => `  ${String(count).padStart(12)}  ${name}`),
-    ...Object.entries(missing).map(([number, count]) => `  ${String(count).padStart(12)}  number ${number}: not there (ENOSYS)`),
+    ...Object.entries(missing).map(
+      ([number, count]) => `  ${String(count).padStart(12)}  number ${number}: not there (ENOSYS)`,
+    ),
   ]
   return `${lines.join('\n')}\n`
 }

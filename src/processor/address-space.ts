@@ -276,7 +276,7 @@ export class AddressSpaces implements LineSource {
   }
 
   onCodeWrite(asid: number, page: number, space: number): boolean {
-    if (space > 0) return this.#engine?.invalidate(asid, page, 1) !== false
+    if (space > 0) return this.#engine?.invalidate(asid, page, 1) ?? false
     // An object's page: wherever it is mapped. The write came through (asid, page), the object's page is that mapping's.
     const writer = this.get(asid)
     const through = writer?.vmas[vmaIndex(writer.vmas, page * PAGE)]
@@ -286,7 +286,7 @@ export class AddressSpaces implements LineSource {
     for (const other of this.#spaces.values()) {
       for (const vma of other.vmas) {
         if (vma.object !== -space || offset < vma.offset || offset >= vma.offset + vma.end - vma.start) continue
-        if (this.#engine?.invalidate(other.asid, (vma.start + offset - vma.offset) / PAGE, 1) !== false) dropped = true
+        if (this.#engine?.invalidate(other.asid, (vma.start + offset - vma.offset) / PAGE, 1)) dropped = true
       }
     }
     return dropped

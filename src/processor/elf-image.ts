@@ -54,7 +54,8 @@ export function readImage(bytes: Uint8Array, size: number): ElfImage | string {
   if (bytes.length < 4 || view.getUint32(0, true) !== ELF_MAGIC) return 'not an ELF file'
   if (bytes.length < EHDR_SIZE) return 'truncated: its ELF header is incomplete'
   const machine = view.getUint16(EHDR.MACHINE, true)
-  if (view.getUint8(EI.CLASS) !== ELFCLASS['64']) return `${MACHINES[machine] ?? 'a 32-bit program'}; only x86-64 is supported`
+  if (view.getUint8(EI.CLASS) !== ELFCLASS['64'])
+    return `${MACHINES[machine] ?? 'a 32-bit program'}; only x86-64 is supported`
   if (view.getUint8(EI.DATA) !== ELFDATA['2LSB'] || machine !== EM.X86_64) {
     return `${MACHINES[machine] ?? `a program for machine ${machine}`}; only x86-64 is supported`
   }
@@ -94,7 +95,8 @@ function problemOf(segments: readonly Segment[], size: number): string | null {
   if (loads.length === 0) return 'malformed: it has nothing to load'
   let end = 0
   for (const { address, offset, fileSize, memorySize } of loads) {
-    if (fileSize > memorySize || address + memorySize > USER_END || address < end) return 'malformed: a segment is out of range'
+    if (fileSize > memorySize || address + memorySize > USER_END || address < end)
+      return 'malformed: a segment is out of range'
     if (address % 4096 !== offset % 4096) return 'malformed: a segment is not aligned with its place in the file'
     if (offset + fileSize > size) return 'truncated: a segment lies beyond the end of the file'
     end = address + memorySize

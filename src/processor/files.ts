@@ -5,8 +5,7 @@ import { E, err } from '../abi/errno.js'
 import { O, SEEK } from '../abi/fcntl.js'
 import type { FileStatus } from '../abi/stat.js'
 import { S } from '../abi/stat.js'
-import type { MemoryWindow } from '../host/host.js'
-import type { Host } from '../host/host.js'
+import type { Host, MemoryWindow } from '../host/host.js'
 import type { FileHandle } from '../wire/layout.js'
 import type { Segments } from './guest-memory.js'
 import type { Storage } from './storage.js'
@@ -90,7 +89,9 @@ export class StorageFile extends Description {
       const start = from.pairs[2 * index]!
       const length = from.pairs[2 * index + 1]!
       const piece = this.#bytes.subarray(start, start + length)
-      const put = append ? this.storage.append(this.handle, piece, this.#end) : this.storage.write(this.handle, at, piece)
+      const put = append
+        ? this.storage.append(this.handle, piece, this.#end)
+        : this.storage.write(this.handle, at, piece)
       if (put < 0) return total > 0 ? total : put
       total += put
       at = append ? this.#end.end : at + put
@@ -223,10 +224,15 @@ export class FileTable {
     if (slot !== undefined) slot.closeOnExec = on
   }
 
-  /** Puts a description at the lowest free descriptor from `from` on; -EMFILE at `limit`. */
-  add(description: Description, closeOnExec: boolean, limit: number, from = 0): number {
+  lowestFree(from: number): number {
     let fd = from
     while (this.#slots[fd] !== undefined) fd++
+    return fd
+  }
+
+  /** Puts a description at the lowest free descriptor from `from` on; -EMFILE at `limit`. */
+  add(description: Description, closeOnExec: boolean, limit: number, from = 0): number {
+    const fd = this.lowestFree(from)
     if (fd >= limit) return err(E.MFILE)
     this.put(fd, description, closeOnExec)
     return fd

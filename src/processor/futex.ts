@@ -30,9 +30,16 @@ export class Futexes {
 
   #queue(make: boolean): Waiter[] | undefined {
     let addresses = this.#queues.get(this.#space)
-    if (addresses === undefined && make) this.#queues.set(this.#space, (addresses = new Map()))
-    let queue = addresses?.get(this.#address)
-    if (queue === undefined && make) addresses?.set(this.#address, (queue = []))
+    if (addresses === undefined) {
+      if (!make) return undefined
+      addresses = new Map()
+      this.#queues.set(this.#space, addresses)
+    }
+    let queue = addresses.get(this.#address)
+    if (queue === undefined && make) {
+      queue = []
+      addresses.set(this.#address, queue)
+    }
     return queue
   }
 

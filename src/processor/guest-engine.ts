@@ -5,8 +5,8 @@ import type { EngineHost } from '../engine/host.js'
 export interface GuestEngine {
   /** Runs a task from its record until something asks for its vCPU; the record then is the truth again. */
   run(task: number): number
-  /** Forgets the code of these pages. False: there was none; anything else counts as true. */
-  invalidate(asid: number, firstPage: number, pages: number): boolean | void
+  /** Forgets the code of these pages. False: there was none. */
+  invalidate(asid: number, firstPage: number, pages: number): boolean
   dropSpace(asid: number): void
 }
 

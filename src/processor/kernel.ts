@@ -1,6 +1,8 @@
 // Everything a system call can reach, as one record: the machine below, the managers, the tables of processes and tasks. Made by processor.ts.
-import type { Host, MemoryWindow } from '../host/host.js'
+
 import type { ExCache } from '../excache/excache.js'
+import type { Host, MemoryWindow } from '../host/host.js'
+import type { MemoryMethods } from '../wire/memory-protocol.js'
 import type { AddressSpaces } from './address-space.js'
 import type { Clock } from './clock.js'
 import type { Futexes } from './futex.js'
@@ -21,6 +23,7 @@ export interface Kernel {
   readonly view: DataView
   readonly map: MemoryMap
   readonly storage: Storage
+  readonly manager: MemoryMethods
   readonly spaces: AddressSpaces
   readonly cache: ExCache
   readonly clock: Clock

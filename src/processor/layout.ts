@@ -71,6 +71,7 @@ export function memoryMap(options: MemoryOptions): MemoryMap {
   const framesBase = align(tableBase + tableSize(options), 4096)
   const end = framesBase + framesSize(options)
   const pages = Math.ceil(end / WASM_PAGE)
-  if (pages > WASM_PAGES_MAX) throw new Error(`the ExCache of ${options.size} bytes does not fit in a processor's 4 GiB`)
+  if (pages > WASM_PAGES_MAX)
+    throw new Error(`the ExCache of ${options.size} bytes does not fit in a processor's 4 GiB`)
   return { codeBase, codeSize: options.codeSize, recordsBase, arraysBase, tableBase, framesBase, end, pages }
 }

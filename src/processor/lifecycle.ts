@@ -17,9 +17,9 @@ import {
   termSignalOf,
 } from '../abi/wait.js'
 import { ASID, FS_BASE, MXCSR, POLL, RECORD_SIZE, X87_CONTROL } from '../engine/record.js'
-import { TASKS_MAX } from './layout.js'
 import type { Kernel } from './kernel.js'
-import { isFailure, type LoadFailure, type LoadedProgram, loadProgram } from './loader.js'
+import { TASKS_MAX } from './layout.js'
+import { isFailure, type LoadedProgram, type LoadFailure, loadProgram } from './loader.js'
 import { newAlarm, type Process } from './process.js'
 import { actionsAfterExec, copyActions, PendingSignals, sendToProcess, signalInfo } from './signals.js'
 import { RAX, RSP, Task } from './task.js'
@@ -47,7 +47,8 @@ export class Lifecycle {
   constructor(kernel: Kernel, firstPid: number) {
     this.#kernel = kernel
     this.#nextPid = firstPid
-    for (let slot = TASKS_MAX - 1; slot >= 0; slot--) this.#freeRecords.push(kernel.map.recordsBase + slot * RECORD_SIZE)
+    for (let slot = TASKS_MAX - 1; slot >= 0; slot--)
+      this.#freeRecords.push(kernel.map.recordsBase + slot * RECORD_SIZE)
   }
 
   #newPid(): number {
@@ -376,7 +377,8 @@ export function childInfo(child: Process, signal: number): ReturnType<typeof sig
 function refusedFlags(flags: number): number {
   if ((flags & CLONE.THREAD) !== 0 && (flags & CLONE.SIGHAND) === 0) return err(E.INVAL)
   if ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0) return err(E.INVAL)
-  const namespaces = CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNET
+  const namespaces =
+    CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNET
   if ((flags & namespaces) !== 0) return err(E.PERM)
   if ((flags & CLONE.PIDFD) !== 0) return err(E.INVAL)
   return 0

@@ -8,8 +8,8 @@ import { O } from '../abi/fcntl.js'
 import { MAP, PROT } from '../abi/mman.js'
 import { MINSIGSTKSZ } from '../abi/signal.js'
 import { S } from '../abi/stat.js'
-import { PAGE } from '../wire/layout.js'
 import type { FileHandle } from '../wire/layout.js'
+import { PAGE } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
 import { argumentsSize, buildStack, type StackContents } from './program-stack.js'
@@ -104,7 +104,8 @@ type Executable = { handle: FileHandle; head: Uint8Array; size: number }
 
 function openExecutable(storage: Storage, cwd: string, path: string): Executable | LoadFailure {
   const opened = storage.open(cwd, path, O.RDONLY | O.CLOEXEC, 0)
-  if (typeof opened === 'number') return { errno: opened, reason: OPEN_FAILURES[-opened] ?? `cannot be opened (errno ${-opened})` }
+  if (typeof opened === 'number')
+    return { errno: opened, reason: OPEN_FAILURES[-opened] ?? `cannot be opened (errno ${-opened})` }
   if (opened.kind === 'device') return failure(E.ACCES, 'cannot execute: not a regular file')
   const { handle, status } = opened
   const refuse = (reason: string): LoadFailure => {
@@ -150,12 +151,19 @@ function loadElf(
 function biasOf(image: ElfImage): number {
   if (image.type === ET.EXEC) return 0
   const first = image.segments.find(({ type }) => type === PT.LOAD)!
-  const align = image.segments.reduce((most, { type, align }) => (type === PT.LOAD ? Math.max(most, align) : most), PAGE)
+  const align = image.segments.reduce(
+    (most, { type, align }) => (type === PT.LOAD ? Math.max(most, align) : most),
+    PAGE,
+  )
   return PIE_BASE - (PIE_BASE % align) - (first.address - (first.address % PAGE))
 }
 
 function protOf({ flags }: Segment): number {
-  return ((flags & PF.R) !== 0 ? PROT.READ : 0) | ((flags & PF.W) !== 0 ? PROT.WRITE : 0) | ((flags & PF.X) !== 0 ? PROT.EXEC : 0)
+  return (
+    ((flags & PF.R) !== 0 ? PROT.READ : 0) |
+    ((flags & PF.W) !== 0 ? PROT.WRITE : 0) |
+    ((flags & PF.X) !== 0 ? PROT.EXEC : 0)
+  )
 }
 
 function mapImage(spaces: AddressSpaces, space: AddressSpace, image: ElfImage, handle: FileHandle): LoadFailure | null {
@@ -183,7 +191,12 @@ function mapImage(spaces: AddressSpaces, space: AddressSpace, image: ElfImage, h
       if (result < 0) return { errno: result, reason: `cannot execute: a segment cannot be mapped (errno ${-result})` }
     }
     // Behind the file's last byte the page is .bss; a segment that may not be written keeps what the file has there, as in Linux.
-    if (segment.memorySize > segment.fileSize && (prot & PROT.WRITE) !== 0 && filePages > fileEnd && segment.fileSize > 0) {
+    if (
+      segment.memorySize > segment.fileSize &&
+      (prot & PROT.WRITE) !== 0 &&
+      filePages > fileEnd &&
+      segment.fileSize > 0
+    ) {
       if (space.memory.zero(fileEnd, filePages - fileEnd) < 0) return failure(E.FAULT, 'cannot execute: truncated')
     }
     const bssStart = Math.max(filePages, start)
@@ -242,7 +255,8 @@ function mapStackOf(
 function auxvOf(image: ElfImage, { uid, euid, gid, egid }: Credentials): readonly (readonly [number, number])[] {
   const bias = biasOf(image)
   const holder = image.segments.find(
-    ({ type, offset, fileSize }) => type === PT.LOAD && image.headersOffset >= offset && image.headersOffset < offset + fileSize,
+    ({ type, offset, fileSize }) =>
+      type === PT.LOAD && image.headersOffset >= offset && image.headersOffset < offset + fileSize,
   )
   const headers = holder === undefined ? 0 : image.headersOffset - holder.offset + holder.address + bias
   return [

@@ -2,10 +2,11 @@
 //   const processor = new Processor({...}); const failure = processor.start(program); if (failure === null) processor.run()
 // Who provides storage, memory manager, engine and system calls is the composition root's business.
 import { EFD } from '../abi/poll.js'
+import { RLIMIT } from '../abi/resource.js'
 import { PAGE_FAULT, TRAP_NUMBER } from '../abi/sigframe.js'
 import { SI, SIG } from '../abi/signal.js'
+import { type EngineHost, EXECUTE, FAULT, WRITE } from '../engine/host.js'
 import { ASID, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP } from '../engine/record.js'
-import { EXECUTE, type EngineHost, FAULT, WRITE } from '../engine/host.js'
 import { ExCache } from '../excache/excache.js'
 import { type ExCacheOptions, prepareTable } from '../excache/layout.js'
 import type { Host } from '../host/host.js'
@@ -26,7 +27,6 @@ import { Scheduler } from './scheduler.js'
 import { newActions, PendingSignals } from './signals.js'
 import { openStdio } from './stdio.js'
 import type { Storage } from './storage.js'
-import { RLIMIT } from '../abi/resource.js'
 
 export interface ProcessorOptions {
   readonly memory: WebAssembly.Memory
@@ -82,6 +82,7 @@ export class Processor {
       view,
       map: this.map,
       storage,
+      manager: options.manager,
       spaces,
       cache,
       clock,

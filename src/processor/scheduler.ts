@@ -2,8 +2,8 @@
 // It is the only one that changes its tasks' states. Time slices and host signals come through poll words, the control block and the eventfd.
 import { E, err } from '../abi/errno.js'
 import { defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN } from '../abi/signal.js'
-import { FAULT_ADDRESS, FAULT_CODE, FAULT_SIGNAL, POLL, TRANSLATION } from '../engine/record.js'
 import { EXIT } from '../engine/host.js'
+import { FAULT_ADDRESS, FAULT_CODE, FAULT_SIGNAL, POLL, TRANSLATION } from '../engine/record.js'
 import { ARRAY_SIZE } from '../lib/translation-array.js'
 import type { GuestEngine } from './guest-engine.js'
 import type { Dispatch, Kernel, Outcome } from './kernel.js'

@@ -28,7 +28,8 @@ export function parseScript(head: Uint8Array): ScriptLine | null {
   let wordEnd = start
   while (wordEnd < end && !isBlank(head[wordEnd])) wordEnd++
   // A name that the buffer may have cut off is not trusted (ENOEXEC).
-  if (newline < 0 && head.length > BUFFER_SIZE && wordEnd === limit) return { interpreter: new Uint8Array(0), argument: null }
+  if (newline < 0 && head.length > BUFFER_SIZE && wordEnd === limit)
+    return { interpreter: new Uint8Array(0), argument: null }
   let rest = wordEnd
   while (rest < end && isBlank(head[rest])) rest++
   return { interpreter: head.slice(start, wordEnd), argument: rest < end ? head.slice(rest, end) : null }

@@ -1,21 +1,7 @@
 // The frame of a signal handler on x86-64, as arch/x86/kernel/signal_64.c makes it, and the way back from it (rt_sigreturn).
 //   pushFrame(task, info, action) < 0: the stack is not there, the task dies of SIGSEGV
 // Offsets are abi/sigframe.ts. The floating-point state is the 512 bytes of FXSAVE; no XSAVE area follows.
-import {
-  FAULT_ADDRESS,
-  FAULT_ERROR,
-  FAULT_TRAP,
-  GPR,
-  MXCSR,
-  RIP,
-  VECTOR,
-  VECTOR_STRIDE,
-  X87,
-  X87_CONTROL,
-  X87_STATUS,
-  X87_TAG,
-} from '../engine/record.js'
-import { readFlags, writeFlags } from '../engine/flags-word.js'
+
 import {
   FPSTATE,
   FPSTATE_SIZE,
@@ -31,6 +17,21 @@ import {
 } from '../abi/sigframe.js'
 import { SA, SIG, SIGINFO, SS, STACK, UNBLOCKABLE_LOW } from '../abi/signal.js'
 import { readUnsigned, writeWord } from '../abi/word.js'
+import { readFlags, writeFlags } from '../engine/flags-word.js'
+import {
+  FAULT_ADDRESS,
+  FAULT_ERROR,
+  FAULT_TRAP,
+  GPR,
+  MXCSR,
+  RIP,
+  VECTOR,
+  VECTOR_STRIDE,
+  X87,
+  X87_CONTROL,
+  X87_STATUS,
+  X87_TAG,
+} from '../engine/record.js'
 import type { Action, SignalInfo } from './signals.js'
 import { RAX, RDI, RDX, RSI, RSP, type Task } from './task.js'
 
@@ -185,4 +186,3 @@ export function popFrame(task: Task): number {
   restoreFloat(task, view)
   return 0
 }
-

@@ -123,7 +123,8 @@ function prepare(process: Process, signal: number): void {
     process.pending.remove(CONT_LOW, 0)
     for (const task of process.tasks) task.pending.remove(CONT_LOW, 0)
   }
-  if ((signal === SIG.CONT || signal === SIG.KILL) && process.stopped) firstTask(process)?.kernel.lifecycle.continueProcess(process)
+  if ((signal === SIG.CONT || signal === SIG.KILL) && process.stopped)
+    firstTask(process)?.kernel.lifecycle.continueProcess(process)
 }
 
 function firstTask(process: Process): Task | undefined {
@@ -207,4 +208,3 @@ export function maskForHandler(task: Task, signal: number, action: Action): void
   task.maskLow |= lowBit(signal)
   task.maskHigh |= highBit(signal)
 }
-

@@ -19,7 +19,12 @@ export function openStdio(host: Host, window: MemoryWindow, files: FileTable): v
       own = host.openat(AT.FDCWD, `/proc/self/fd/${fd}`, (flags & O.ACCMODE) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC, 0)
     }
     const nonblocking = own >= 0 || (flags & O.NONBLOCK) !== 0
-    const file = new HostFile(host, window, own >= 0 ? own : fd, { flags, mode: status.mode, nonblocking, owned: own >= 0 })
+    const file = new HostFile(host, window, own >= 0 ? own : fd, {
+      flags,
+      mode: status.mode,
+      nonblocking,
+      owned: own >= 0,
+    })
     files.put(fd, file, false)
   }
 }

@@ -1,7 +1,7 @@
 // A guest thread on its home vCPU: the address of its record in shared memory and what the kernel keeps beside it.
 // `register(RAX)` reads a register; `wait` says what a blocked task waits for. A blocked system call is run again from the record when something
 // happened; nothing of it is on a host stack.
-import { FS_BASE, GPR, POLL, RIP } from '../engine/record.js'
+import { FS_BASE, GPR, GS_BASE, POLL, RIP } from '../engine/record.js'
 import type { AddressSpace } from './address-space.js'
 import type { GuestMemory } from './guest-memory.js'
 import type { Kernel } from './kernel.js'
@@ -138,6 +138,14 @@ export class Task {
 
   set fsBase(value: number) {
     this.#setWord(FS_BASE, value)
+  }
+
+  get gsBase(): number {
+    return this.#word(GS_BASE)
+  }
+
+  set gsBase(value: number) {
+    this.#setWord(GS_BASE, value)
   }
 
   word(offset: number): number {

@@ -1,0 +1,118 @@
+// A memfd: a file whose bytes are an object of the memory manager. Mappings share the object's lines in the ExCache; read and write go to the manager, with
+// the lines written back before and forgotten after, so that both see the same bytes.
+import { E, err } from '../abi/errno.js'
+import { O, SEEK } from '../abi/fcntl.js'
+import { type FileStatus, S } from '../abi/stat.js'
+import type { ExCache } from '../excache/excache.js'
+import { PAGE } from '../wire/layout.js'
+import type { MemoryMethods } from '../wire/memory-protocol.js'
+import { Description } from './files.js'
+import type { Segments } from './guest-memory.js'
+
+export class MemoryFile extends Description {
+  readonly object: number
+  readonly #manager: MemoryMethods
+  readonly #cache: ExCache
+  readonly #bytes: Uint8Array
+  readonly #page = new Uint8Array(PAGE)
+  readonly pollFd = -1
+  readonly fills = true
+  #offset = 0
+  #mode = 0o777
+
+  constructor(manager: MemoryMethods, cache: ExCache, bytes: Uint8Array) {
+    super(O.RDWR | O.LARGEFILE)
+    this.#manager = manager
+    this.#cache = cache
+    this.#bytes = bytes
+    this.object = manager.createObject({ size: 0 })
+  }
+
+  get size(): number {
+    return this.#manager.objectSize({ object: this.object })
+  }
+
+  resize(size: number): number {
+    this.#cache.flushObject(this.object)
+    const result = this.#manager.resizeObject({ object: this.object, size })
+    this.#cache.dropObject(this.object, { discard: true })
+    return result
+  }
+
+  read(into: Segments, offset: number): number {
+    this.#cache.flushObject(this.object)
+    const start = offset < 0 ? this.#offset : offset
+    const end = Math.min(start + into.bytes, this.size)
+    let at = start
+    for (let index = 0; index < into.count && at < end; index++) {
+      let host = into.pairs[2 * index]!
+      const limit = Math.min(end, at + into.pairs[2 * index + 1]!)
+      while (at < limit) {
+        const inPage = at % PAGE
+        const part = Math.min(limit - at, PAGE - inPage)
+        const result = this.#manager.fetchObject({
+          object: this.object,
+          page: (at - inPage) / PAGE,
+          count: 1,
+          into: this.#page,
+        })
+        if (result < 0) return result
+        this.#bytes.set(this.#page.subarray(inPage, inPage + part), host)
+        at += part
+        host += part
+      }
+    }
+    if (offset < 0) this.#offset = Math.max(start, at)
+    return at - start
+  }
+
+  write(from: Segments, offset: number): number {
+    const start = (this.flags & O.APPEND) !== 0 ? this.size : offset < 0 ? this.#offset : offset
+    if (start + from.bytes > this.size) {
+      const resized = this.resize(start + from.bytes)
+      if (resized < 0) return resized
+    } else this.#cache.flushObject(this.object)
+    let at = start
+    for (let index = 0; index < from.count; index++) {
+      let host = from.pairs[2 * index]!
+      const limit = at + from.pairs[2 * index + 1]!
+      while (at < limit) {
+        const inPage = at % PAGE
+        const part = Math.min(limit - at, PAGE - inPage)
+        const page = (at - inPage) / PAGE
+        if (part < PAGE) this.#manager.fetchObject({ object: this.object, page, count: 1, into: this.#page })
+        this.#page.set(this.#bytes.subarray(host, host + part), inPage)
+        const result = this.#manager.writeBackObject({ object: this.object, page, bytes: this.#page })
+        if (result < 0) return at > start ? at - start : result
+        at += part
+        host += part
+      }
+    }
+    this.#cache.dropObject(this.object, { discard: true })
+    if (offset < 0) this.#offset = at
+    return at - start
+  }
+
+  seek(offset: number, whence: number): number {
+    if (whence < 0 || whence > SEEK.END) return err(E.INVAL)
+    const target = offset + (whence === SEEK.SET ? 0 : whence === SEEK.CUR ? this.#offset : this.size)
+    if (target < 0) return err(E.INVAL)
+    this.#offset = target
+    return target
+  }
+
+  status(out: FileStatus): number {
+    for (const field of Object.keys(out) as (keyof FileStatus)[]) out[field] = 0
+    out.mode = S.IFREG | this.#mode
+    out.nlink = 0
+    out.ino = this.object
+    out.size = this.size
+    out.blksize = PAGE
+    out.blocks = Math.ceil(out.size / PAGE) * (PAGE / 512)
+    return 0
+  }
+
+  close(): void {
+    this.#manager.releaseObject({ object: this.object })
+  }
+}
