@@ -56,6 +56,11 @@ export class Engine {
   readonly #window = new Uint8Array(2 * INSTRUCTION_BYTES)
   /** The code area is full: drop everything at the root. */
   #full = false
+  /**
+   * Code was dropped because of a write, and the writing instruction runs again next. It may be on the page it writes: it is then
+   * decoded alone and without marking the page as code, or the write would drop it for ever.
+   */
+  #alone = false
   #helperTable: WebAssembly.Table
   readonly #regionTable: WebAssembly.Table
   readonly #memory: WebAssembly.Memory
@@ -111,7 +116,10 @@ export class Engine {
   /** Translations of these pages are stale. */
   invalidate(asid: number, firstPage: number, pages: number): boolean {
     const any = this.#code.invalidate(asid, firstPage, pages)
-    if (any) this.#invalidated = true
+    if (any) {
+      this.#invalidated = true
+      this.#alone = true
+    }
     return any
   }
 
@@ -164,6 +172,10 @@ export class Engine {
         this.#fault(task, 11, address < 0 && address >= -ADDRESS_LIMIT ? 1 : 0x80, address < 0 && address >= -ADDRESS_LIMIT ? address : 0)
         return 0
       }
+      if (this.#alone) {
+        this.#alone = false
+        return this.#decodeAlone(task, address)
+      }
       head = this.#decodeBlock(task, asid, address)
       if (head === 0) return 0
     }
@@ -181,14 +193,32 @@ export class Engine {
     view.setInt32(task + FAULT_ADDRESS + 4, Math.floor(address / 0x100000000), true)
   }
 
+  /** A block of one instruction that nothing else will find. */
+  #decodeAlone(task: number, address: number): number {
+    const cache = this.#code
+    const head = cache.begin(1)
+    if (head === 0) return this.#outOfRoom(task)
+    const status = this.#decodeAt(task, address, false)
+    if (status < 0) return 0
+    cache.writeHead(head, address)
+    const record = head + layout.DECODED_SIZE
+    if (status === OK) cache.writeInstruction(record, this.#decoded)
+    else cache.writeRaise(record, address, status === TOO_LONG ? GENERAL_PROTECTION : INVALID_OPCODE)
+    cache.writeGoto(record + layout.DECODED_SIZE, this.#decoded.next)
+    cache.commit(record + 2 * layout.DECODED_SIZE)
+    return head
+  }
+
+  #outOfRoom(task: number): number {
+    this.#full = true
+    this.#view.setInt32(task + EXIT_REASON, EXIT.poll, true)
+    return 0
+  }
+
   #decodeBlock(task: number, asid: number, start: number): number {
     const cache = this.#code
     const head = cache.begin(BLOCK_INSTRUCTIONS)
-    if (head === 0) {
-      this.#full = true
-      this.#view.setInt32(task + EXIT_REASON, EXIT.poll, true)
-      return 0
-    }
+    if (head === 0) return this.#outOfRoom(task)
     cache.writeHead(head, start)
     let record = head + layout.DECODED_SIZE
     let address = start
@@ -225,13 +255,13 @@ export class Engine {
   }
 
   /** Decodes the instruction at a guest address into #decoded: the decoder's status, or -1 with EXIT_REASON set. */
-  #decodeAt(task: number, address: number): number {
-    const host = this.#host.fetchCode(task, address)
+  #decodeAt(task: number, address: number, mark = true): number {
+    const host = this.#host.fetchCode(task, address, mark)
     if (host < 0) return this.#fetchFailed(task, host)
     const available = 4096 - (address % 4096)
     const status = decode(this.#bytes, host, host + available, address, this.#decoded)
     if (status !== TRUNCATED) return status
-    const rest = this.#host.fetchCode(task, address + available)
+    const rest = this.#host.fetchCode(task, address + available, mark)
     if (rest < 0) return this.#fetchFailed(task, rest)
     this.#window.set(this.#bytes.subarray(host, host + available))
     this.#window.set(this.#bytes.subarray(rest, rest + INSTRUCTION_BYTES), available)

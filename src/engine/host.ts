@@ -16,8 +16,11 @@ export interface EngineHost {
    * @returns host byte address of that guest byte, RETRY or FAULT
    */
   refill(task: number, address: number, access: number): number
-  /** Host address of code bytes, executable and marked as code (a later write calls Engine.invalidate); valid until the next safepoint. */
-  fetchCode(task: number, address: number): number
+  /**
+   * Host address of executable bytes, valid until the next safepoint. With `mark` the line is marked as code: a later write to it calls
+   * Engine.invalidate before it takes effect.
+   */
+  fetchCode(task: number, address: number, mark: boolean): number
   /** The `syscall` instruction; rip is past it, rcx and r11 are set. 0: go on in place; 1: come back to `run`'s caller (EXIT.syscall). */
   syscall(task: number): number
   /** Time stamp counter as an exact integer (below 2^53). */

@@ -191,9 +191,9 @@ function hostOfEngine(kernelOf: () => Kernel, cache: ExCache, words: Int32Array,
       const host = cache.refill(VCPU, words[(task + ASID) >> 2]!, address, access)
       return host === FAULT ? failed(task, address, access) : host
     },
-    fetchCode(task, address) {
+    fetchCode(task, address, mark) {
       const asid = words[(task + ASID) >> 2]!
-      const marked = cache.markCode(asid, address)
+      const marked = mark ? cache.markCode(asid, address) : 0
       if (marked < 0) return marked === FAULT ? failed(task, address, EXECUTE) : marked
       const host = cache.translate(VCPU, asid, address, EXECUTE)
       return host === FAULT ? failed(task, address, EXECUTE) : host
