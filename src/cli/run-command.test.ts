@@ -1,0 +1,70 @@
+// The command line of `lego run`: what is an option, what is the program's, and what is refused.
+import { OPTIONS, parseRun, RUN_HELP } from './run-command.js'
+import { parseSize } from './run-options.js'
+
+const parse = (...argv: string[]) => parseRun(argv, { A: '1' }, '/here')
+const options = (...argv: string[]) => {
+  const parsed = parse(...argv)
+  if (!('options' in parsed)) throw new Error(JSON.stringify(parsed))
+  return parsed.options
+}
+
+test('everything after the program is the program’s', () => {
+  expect(options('--strace', 'prog', '--strace', '-x')).toMatchObject({
+    program: 'prog',
+    args: ['--strace', '-x'],
+    strace: true,
+  })
+  expect(options('--', '--odd')).toMatchObject({ program: '--odd', args: [], strace: false })
+})
+
+test('values come behind a blank or an equals sign', () => {
+  expect(options('--excache', '64K', '--ways=1', 'p')).toMatchObject({ cacheSize: 65536, ways: 1 })
+  expect(options('--stats', 'p')).toMatchObject({ stats: 'text', program: 'p' })
+  expect(options('--stats=json', 'p')).toMatchObject({ stats: 'json' })
+})
+
+test('--env replaces a variable that is there', () => {
+  expect(options('--env', 'A=2', '--env', 'B=', 'p').env).toEqual(['A=2', 'B='])
+})
+
+test('with --root the program starts in / unless told otherwise', () => {
+  expect(options('p').cwd).toBe('/here')
+  expect(options('--root', 'x', 'p').cwd).toBe('/')
+  expect(options('--root', 'x', '--cwd', '/y', 'p').cwd).toBe('/y')
+})
+
+test.each([
+  [[], 'which program'],
+  [['--nope', 'p'], 'unknown option --nope'],
+  [['--excache'], '--excache needs SIZE'],
+  [['--excache', 'big', 'p'], 'not a size'],
+  [['--excache', '64K', '--ways', '3', 'p'], 'power of two'],
+  [['--policy', 'best', 'p'], 'neither fifo nor lru'],
+  [['--mount', 'x:y', 'p'], 'absolute DST'],
+  [['--env', 'A', 'p'], 'not NAME=VALUE'],
+  [['--memory', 'tcp:1', 'p'], 'not unix:PATH'],
+  [['--strace=1', 'p'], 'takes no value'],
+])('%j is refused: %s', (argv, complaint) => {
+  const parsed = parse(...argv)
+  expect('problem' in parsed ? parsed.problem : '').toContain(complaint)
+})
+
+test('the help text names every option', () => {
+  for (const { name, help } of OPTIONS) {
+    expect(RUN_HELP).toContain(name)
+    expect(RUN_HELP).toContain(help)
+  }
+})
+
+test.each([
+  ['4096', 4096],
+  ['64K', 65536],
+  ['1G', 2 ** 30],
+  ['2MiB', 2 ** 21],
+  ['', Number.NaN],
+  ['-1', Number.NaN],
+  ['1T', Number.NaN],
+])('%j is %d bytes', (text, expected) => {
+  expect(parseSize(text)).toBe(expected)
+})
