@@ -60,7 +60,9 @@ export function run(options: RunOptions): Promise<number> {
   const worker = new Worker(new URL('./processor-worker.js', import.meta.url), {
     workerData: input,
     resourceLimits: { stackSizeMb: STACK_MB },
-    stdin: false,
+    // Else Node would open our own stdout for it, and with that set O_NONBLOCK on a description that others share.
+    stdout: true,
+    stderr: true,
   })
   forwardSignals(words)
   const ticks = setInterval(() => {

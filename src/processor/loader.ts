@@ -136,7 +136,7 @@ function loadElf(
   const image = readImage(bytes, size)
   if (typeof image === 'string') return failure(E.NOEXEC, `cannot execute: ${image}`)
   if (image.segments.some(({ type }) => type === PT.INTERP)) {
-    return failure(E.NOEXEC, 'cannot execute: dynamically linked, which is not supported yet; use a static build')
+    return failure(E.LIBBAD, 'cannot execute: dynamically linked, which is not supported yet; use a static build')
   }
   const space = spaces.create()
   space.stackLimit = request.stackLimit
