@@ -1,61 +1,92 @@
-// open(2), openat(2), creat(2), and directories: getdents64(2), getcwd(2), chdir(2).
+// open(2), openat(2), openat2(2), creat(2), eventfd(2): new descriptions.
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
+import { EFD } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
-import { HostFile, StorageFile } from '../src/processor/files.js'
+import { readUnsigned } from '../src/abi/word.js'
+import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
-import { DIRENT } from '../src/abi/dirent.js'
-import { DirFd, Fd, Flags, Int, Mode, OutBuffer, Path, Pointer, Size } from './arguments.js'
-import { baseOf } from './paths.js'
+import { DirFd, Fd, Flags, Int, Mode, Path, Pointer, Size, Uint } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { placeAt } from './places.js'
 
-/** Flags that F_GETFL shows: the rest only matters when opening. */
-const KEPT = O.ACCMODE | O.APPEND | O.NONBLOCK | O.SYNC | O.ASYNC | O.DIRECT | O.NOATIME | O.PATH | O.DIRECTORY | O.NOFOLLOW
+/** Only for the opening itself: F_GETFL does not show them (do_dentry_open, fs/open.c). */
+const GONE = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC
+/** What O_PATH leaves of the other flags. */
+const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
+/** O_TMPFILE without O_DIRECTORY. */
+const TMPFILE = O.TMPFILE & ~O.DIRECTORY
+const PERMISSIONS = 0o7777
+/** How long a FIFO without its other end waits before it looks again. */
+const FIFO_NSEC = 2e6
 
-function open(task: Task, dirfd: number, path: string, flags: number, mode: number): number {
-  const { process, kernel } = task
-  const base = baseOf(task, dirfd, path)
-  if (typeof base === 'number') return base
-  const closeOnExec = (flags & O.CLOEXEC) !== 0
-  const limit = process.limits[RLIMIT.NOFILE]!.current
-  const opened = kernel.storage.open(base, path, flags, mode & ~process.fs.umask & 0o7777)
-  if (typeof opened === 'number') return opened
-  const status = (flags & KEPT) | O.LARGEFILE
-  const isDirectory = (opened.status.mode & S.IFMT) === S.IFDIR
-  const file =
-    opened.kind === 'file'
-      ? new StorageFile(kernel.storage, opened.handle, status, isDirectory, kernel.bytes)
-      : new HostFile(kernel.host, kernel.window, opened.fd, {
-          flags: status,
-          mode: opened.status.mode,
-          // The storage manager opens devices and FIFOs with O_NONBLOCK.
-          nonblocking: true,
-          owned: true,
-        })
-  const fd = process.files.add(file, closeOnExec, limit)
+const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
+
+/** Adds a new description; closes it when there is no room. */
+function install(task: Task, file: Description, closeOnExec: boolean): number {
+  const fd = task.process.files.add(file, closeOnExec, limitOf(task))
   if (fd < 0) file.close()
   return fd
 }
 
-const OPENS = partial('no O_TMPFILE linking; opening a FIFO does not wait for the other end')
+function openFile(task: Task, dirfd: number, path: string, given: number, mode: number): Outcome {
+  const { kernel, process } = task
+  const flags = (given & O.PATH) !== 0 ? given & PATH_FLAGS : given
+  if ((flags & TMPFILE) !== 0 && ((flags & O.DIRECTORY) === 0 || (flags & O.ACCMODE) === O.RDONLY)) return err(E.INVAL)
+  if ((flags & (O.CREAT | O.DIRECTORY)) === (O.CREAT | O.DIRECTORY) && (flags & TMPFILE) === 0) return err(E.INVAL)
+  // Descriptors run out before anything is created (do_sys_openat2 takes one first).
+  if (process.files.lowestFree(0) >= limitOf(task)) return err(E.MFILE)
+  const place = placeAt(task, dirfd, path)
+  if (typeof place === 'number') return place
+  const permissions = mode & PERMISSIONS & ~process.fs.umask
+  const opened = kernel.storage.open(place.cwd, place.path, flags, permissions)
+  if (typeof opened === 'number') {
+    // A FIFO without a reader; the storage manager never blocks, the task does.
+    return opened === -E.NXIO && awaitsReader(task, place.cwd, place.path, flags) ? retryLater(task) : opened
+  }
+  const shown = (flags & ~GONE) | ((flags & O.PATH) === 0 ? O.LARGEFILE : 0)
+  const { status } = opened
+  if (opened.kind === 'file') {
+    const isDirectory = (status.mode & S.IFMT) === S.IFDIR
+    const file = new StorageFile(kernel.storage, opened.handle, shown, isDirectory, kernel.bytes)
+    return install(task, file, (flags & O.CLOEXEC) !== 0)
+  }
+  const options = { flags: shown, mode: status.mode, nonblocking: true, owned: true }
+  return install(task, new HostFile(kernel.host, kernel.window, opened.fd, options), (flags & O.CLOEXEC) !== 0)
+}
+
+function awaitsReader(task: Task, cwd: string, path: string, flags: number): boolean {
+  if ((flags & O.NONBLOCK) !== 0 || (flags & O.ACCMODE) !== O.WRONLY) return false
+  const { storage } = task.kernel
+  const found = storage.open(cwd, path, O.PATH, 0)
+  if (typeof found === 'number') return false
+  if (found.kind === 'file') storage.release(found.handle)
+  return (found.status.mode & S.IFMT) === S.IFIFO
+}
+
+function retryLater(task: Task): Outcome {
+  task.wait.deadlineNsec = task.kernel.clock.monotonicNsec() + FIFO_NSEC
+  return BLOCK
+}
+
+export const open = syscall({
+  number: 2,
+  name: 'open',
+  returns: Fd,
+  support: partial('a FIFO opened for reading does not wait for a writer'),
+  args: { path: Path, flags: Flags, mode: Mode },
+  run: (task, { path, flags, mode }) => openFile(task, AT.FDCWD, path, flags, mode),
+})
 
 export const openat = syscall({
   number: 257,
   name: 'openat',
   returns: Fd,
-  support: OPENS,
+  support: partial('a FIFO opened for reading does not wait for a writer'),
   args: { dirfd: DirFd, path: Path, flags: Flags, mode: Mode },
-  run: (task, { dirfd, path, flags, mode }) => open(task, dirfd, path, flags, mode),
-})
-
-export const open2 = syscall({
-  number: 2,
-  name: 'open',
-  returns: Fd,
-  support: OPENS,
-  args: { path: Path, flags: Flags, mode: Mode },
-  run: (task, { path, flags, mode }) => open(task, AT.FDCWD, path, flags, mode),
+  run: (task, { dirfd, path, flags, mode }) => openFile(task, dirfd, path, flags, mode),
 })
 
 export const creat = syscall({
@@ -64,87 +95,74 @@ export const creat = syscall({
   returns: Fd,
   support: full,
   args: { path: Path, mode: Mode },
-  run: (task, { path, mode }) => open(task, AT.FDCWD, path, O.CREAT | O.WRONLY | O.TRUNC, mode),
+  run: (task, { path, mode }) => openFile(task, AT.FDCWD, path, O.CREAT | O.WRONLY | O.TRUNC, mode),
 })
 
-const DIRENTS_MAX = 65536
+/** struct open_how (linux/openat2.h): flags, mode and resolve, u64 each. */
+const OPEN_HOW_SIZE = 24
+const MODE_FLAGS = O.CREAT | TMPFILE
+const VALID_FLAGS =
+  O.ACCMODE |
+  O.CREAT |
+  O.EXCL |
+  O.NOCTTY |
+  O.TRUNC |
+  O.APPEND |
+  O.NONBLOCK |
+  O.SYNC |
+  O.ASYNC |
+  O.DIRECT |
+  O.LARGEFILE |
+  O.DIRECTORY |
+  O.NOFOLLOW |
+  O.NOATIME |
+  O.CLOEXEC |
+  O.PATH |
+  O.TMPFILE
 
-export const getdents64 = syscall({
-  number: 217,
-  name: 'getdents64',
-  returns: Size,
-  support: full,
-  args: { fd: Fd, buf: OutBuffer('count'), count: Size },
-  run(task, { fd, buf, count }) {
-    const file = task.process.files.get(fd)
-    if (file === undefined) return err(E.BADF)
-    if (!(file instanceof StorageFile) || !file.isDirectory) return err(E.NOTDIR)
-    const entries = new Uint8Array(Math.min(count, DIRENTS_MAX))
-    const length = task.kernel.storage.getdents(file.handle, file.offset, entries)
-    if (length <= 0) return length
-    if (task.memory.copyOut(buf, entries, length) < 0) return err(E.FAULT)
-    // The next call goes on where the last entry says.
-    const view = new DataView(entries.buffer)
-    let last = 0
-    for (let at = 0; at < length; at += view.getUint16(at + DIRENT.RECLEN, true)) last = at
-    file.offset = Number(view.getBigInt64(last + DIRENT.OFF, true))
-    return length
+export const openat2 = syscall({
+  number: 437,
+  name: 'openat2',
+  returns: Fd,
+  support: partial('no RESOLVE_ restrictions: EINVAL'),
+  args: { dirfd: DirFd, path: Path, how: Pointer, size: Size },
+  run(task, { dirfd, path, how, size }) {
+    if (size < OPEN_HOW_SIZE) return err(E.INVAL)
+    if (size > OPEN_HOW_SIZE) return err(E['2BIG'])
+    if (task.memory.load(how, OPEN_HOW_SIZE) < 0) return err(E.FAULT)
+    const { scratch } = task.memory
+    const flags = readUnsigned(scratch, 0)
+    const mode = readUnsigned(scratch, 8)
+    if (flags > 0xffffffff || (flags & ~VALID_FLAGS) !== 0 || readUnsigned(scratch, 16) !== 0) return err(E.INVAL)
+    if (mode > PERMISSIONS || (mode !== 0 && (flags & MODE_FLAGS) === 0)) return err(E.INVAL)
+    if ((flags & O.PATH) !== 0 && (flags & ~PATH_FLAGS) !== 0) return err(E.INVAL)
+    return openFile(task, dirfd, path, flags, mode)
   },
 })
 
-export const getcwd = syscall({
-  number: 79,
-  name: 'getcwd',
-  returns: Int,
+function makeEventfd(task: Task, initial: number, flags: number): number {
+  if ((flags & ~(EFD.SEMAPHORE | EFD.NONBLOCK | EFD.CLOEXEC)) !== 0) return err(E.INVAL)
+  const { host, window } = task.kernel
+  const fd = host.eventfd(initial, (flags & EFD.SEMAPHORE) | EFD.NONBLOCK | EFD.CLOEXEC)
+  if (fd < 0) return fd
+  const options = { flags: O.RDWR | (flags & O.NONBLOCK), mode: 0, nonblocking: true, owned: true }
+  return install(task, new HostFile(host, window, fd, options), (flags & EFD.CLOEXEC) !== 0)
+}
+
+export const eventfd = syscall({
+  number: 284,
+  name: 'eventfd',
+  returns: Fd,
   support: full,
-  args: { buf: Pointer, size: Size },
-  run(task, { buf, size }) {
-    const text = new TextEncoder().encode(`${task.process.fs.cwd}\0`)
-    if (text.length > size) return err(E.RANGE)
-    return task.memory.copyOut(buf, text) < 0 ? err(E.FAULT) : text.length
-  },
+  args: { initial: Uint },
+  run: (task, { initial }) => makeEventfd(task, initial, 0),
 })
 
-export const chdir = syscall({
-  number: 80,
-  name: 'chdir',
-  returns: Int,
+export const eventfd2 = syscall({
+  number: 290,
+  name: 'eventfd2',
+  returns: Fd,
   support: full,
-  args: { path: Path },
-  run(task, { path }) {
-    const { fs } = task.process
-    const directory = task.kernel.storage.directory(fs.cwd, path)
-    if (typeof directory === 'number') return directory
-    fs.cwd = directory
-    return 0
-  },
-})
-
-export const fchdir = syscall({
-  number: 81,
-  name: 'fchdir',
-  returns: Int,
-  support: full,
-  args: { fd: Fd },
-  run(task, { fd }) {
-    const file = task.process.files.get(fd)
-    if (file === undefined) return err(E.BADF)
-    if (!(file instanceof StorageFile) || !file.isDirectory) return err(E.NOTDIR)
-    task.process.fs.cwd = file.handle.path
-    return 0
-  },
-})
-
-export const umask = syscall({
-  number: 95,
-  name: 'umask',
-  returns: Mode,
-  support: full,
-  args: { mask: Mode },
-  run(task, { mask }) {
-    const { fs } = task.process
-    const before = fs.umask
-    fs.umask = mask & 0o777
-    return before
-  },
+  args: { initial: Uint, flags: Int },
+  run: (task, { initial, flags }) => makeEventfd(task, initial, flags),
 })

@@ -75,12 +75,16 @@ function deadline(task: Task, timeoutNsec: number): void {
   task.wait.deadlineNsec = timeoutNsec === NEVER ? NEVER : task.kernel.clock.monotonicNsec() + timeoutNsec
 }
 
-const isOver = (task: Task): boolean =>
-  task.wait.deadlineNsec < NEVER && task.kernel.clock.monotonicNsec() >= task.wait.deadlineNsec
+/** A signal that came before counts more than a time-out of nothing: the call waits for it to be taken. */
+function isOver(task: Task): boolean {
+  const { deadlineNsec, active } = task.wait
+  if (deadlineNsec === NEVER || (!active && task.hasDeliverable)) return false
+  return task.kernel.clock.monotonicNsec() >= deadlineNsec
+}
 
-/** Forgets the deadline of a call that did not wait. */
-function done(task: Task, result: number): number {
-  if (!task.wait.active) task.wait.deadlineNsec = NEVER
+/** A call that never waited leaves nothing behind. */
+function finish(task: Task, result: number): number {
+  if (!task.wait.active) task.wait.clear()
   return result
 }
 
@@ -169,7 +173,7 @@ export const poll = syscall({
   run(task, { fds, count, timeout: msec }) {
     deadline(task, msec < 0 ? NEVER : msec * 1e6)
     const outcome = pollOnce(task, fds, count)
-    return typeof outcome === 'number' ? done(task, outcome) : outcome
+    return typeof outcome === 'number' ? finish(task, outcome) : outcome
   },
 })
 
@@ -197,12 +201,6 @@ export const ppoll = syscall({
     return finish(task, outcome)
   },
 })
-
-/** A call that never waited leaves nothing behind. */
-function finish(task: Task, result: number): number {
-  if (!task.wait.active) task.wait.clear()
-  return result
-}
 
 const READS = POLL.IN | POLL.RDNORM | POLL.RDBAND | POLL.HUP | POLL.ERR
 const WRITES = POLL.OUT | POLL.WRNORM | POLL.WRBAND | POLL.ERR

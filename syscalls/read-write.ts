@@ -8,7 +8,7 @@ import type { Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Offset, OutBuffer, Pointer, Size } from './arguments.js'
 import { POLLIN, READ, settle, WRITE } from './blocking.js'
-import { full, partial, syscall } from './define.js'
+import { full, syscall } from './define.js'
 
 /** MAX_RW_COUNT: no transfer is longer (read(2)). */
 const COUNT_MAX = 0x7ffff000
@@ -198,13 +198,4 @@ export const lseek = syscall({
     if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
     return file.pollFd >= 0 && !file.seeks ? err(E.SPIPE) : file.seek(offset, whence)
   },
-})
-
-export const sendfile = syscall({
-  number: 40,
-  name: 'sendfile',
-  returns: Size,
-  support: partial('EINVAL, which every caller answers by reading and writing'),
-  args: { out: Fd, in: Fd, offset: Pointer, count: Size },
-  run: () => err(E.INVAL),
 })

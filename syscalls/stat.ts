@@ -1,31 +1,31 @@
-// stat(2), statx(2), access(2), readlink(2), statfs(2): asking about files.
+// stat(2), fstat(2), lstat(2), newfstatat, statx(2), and statfs(2) with fstatfs(2).
 import { E, err } from '../src/abi/errno.js'
 import { AT } from '../src/abi/fcntl.js'
 import { newFileStatus, STAT_SIZE, writeStat } from '../src/abi/stat.js'
 import { newFileSystemStatus, STATFS_SIZE, writeStatfs } from '../src/abi/statfs.js'
 import { STATX_SIZE, writeStatx } from '../src/abi/statx.js'
+import { HostFile, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { DirFd, Fd, Flags, Int, OutBuffer, Path, Pointer, Size } from './arguments.js'
-import { full, syscall } from './define.js'
-import { baseOf, storageFileOf } from './paths.js'
+import { DirFd, Fd, Flags, Int, OptionalPath, Path, Pointer } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+import { placeAt } from './places.js'
 
-/** Filled by each call, then written to the guest. */
 const status = newFileStatus()
+const fileSystem = newFileSystemStatus()
 
-function statDescriptor(task: Task, fd: number): number {
+function ofDescriptor(task: Task, fd: number): number {
   const file = task.process.files.get(fd)
   return file === undefined ? err(E.BADF) : file.status(status)
 }
 
-function statAt(task: Task, dirfd: number, path: string, flags: number): number {
-  if (path === '') {
-    if ((flags & AT.EMPTY_PATH) === 0) return err(E.NOENT)
-    if (dirfd !== AT.FDCWD) return statDescriptor(task, dirfd)
-    return task.kernel.storage.stat(task.process.fs.cwd, '.', true, status)
+function ofPath(task: Task, dirfd: number, path: string, flags: number): number {
+  if (path === '' && (flags & AT.EMPTY_PATH) !== 0) {
+    if (dirfd !== AT.FDCWD) return ofDescriptor(task, dirfd)
+    return task.kernel.storage.stat('/', task.process.fs.cwd, true, status)
   }
-  const base = baseOf(task, dirfd, path)
-  if (typeof base === 'number') return base
-  return task.kernel.storage.stat(base, path, (flags & AT.SYMLINK_NOFOLLOW) === 0, status)
+  const place = placeAt(task, dirfd, path)
+  if (typeof place === 'number') return place
+  return task.kernel.storage.stat(place.cwd, place.path, (flags & AT.SYMLINK_NOFOLLOW) === 0, status)
 }
 
 function answer(task: Task, result: number, address: number): number {
@@ -40,7 +40,7 @@ export const stat = syscall({
   returns: Int,
   support: full,
   args: { path: Path, status: Pointer },
-  run: (task, args) => answer(task, statAt(task, AT.FDCWD, args.path, 0), args.status),
+  run: (task, { path, status: address }) => answer(task, ofPath(task, AT.FDCWD, path, 0), address),
 })
 
 export const fstat = syscall({
@@ -49,7 +49,7 @@ export const fstat = syscall({
   returns: Int,
   support: full,
   args: { fd: Fd, status: Pointer },
-  run: (task, args) => answer(task, statDescriptor(task, args.fd), args.status),
+  run: (task, { fd, status: address }) => answer(task, ofDescriptor(task, fd), address),
 })
 
 export const lstat = syscall({
@@ -58,10 +58,10 @@ export const lstat = syscall({
   returns: Int,
   support: full,
   args: { path: Path, status: Pointer },
-  run: (task, args) => answer(task, statAt(task, AT.FDCWD, args.path, AT.SYMLINK_NOFOLLOW), args.status),
+  run: (task, { path, status: address }) => answer(task, ofPath(task, AT.FDCWD, path, AT.SYMLINK_NOFOLLOW), address),
 })
 
-const STAT_FLAGS = AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH | AT.NO_AUTOMOUNT
+const AT_FLAGS = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT.EMPTY_PATH
 
 export const newfstatat = syscall({
   number: 262,
@@ -69,101 +69,35 @@ export const newfstatat = syscall({
   returns: Int,
   support: full,
   args: { dirfd: DirFd, path: Path, status: Pointer, flags: Flags },
-  run(task, args) {
-    if ((args.flags & ~STAT_FLAGS) !== 0) return err(E.INVAL)
-    return answer(task, statAt(task, args.dirfd, args.path, args.flags), args.status)
+  run(task, { dirfd, path, status: address, flags }) {
+    if ((flags & ~AT_FLAGS) !== 0) return err(E.INVAL)
+    return answer(task, ofPath(task, dirfd, path, flags), address)
   },
 })
 
-const STATX_FLAGS = STAT_FLAGS | AT.STATX_DONT_SYNC | AT.STATX_FORCE_SYNC
+const SYNC_TYPES = AT.STATX_FORCE_SYNC | AT.STATX_DONT_SYNC
+const STATX_RESERVED = 0x80000000
 
 export const statx = syscall({
   number: 332,
   name: 'statx',
   returns: Int,
-  support: full,
-  args: { dirfd: DirFd, path: Path, flags: Flags, mask: Flags, status: Pointer },
-  run(task, args) {
-    if ((args.flags & ~STATX_FLAGS) !== 0 || args.mask >= 0x80000000) return err(E.INVAL)
-    const result = statAt(task, args.dirfd, args.path, args.flags)
+  support: partial('no mount ids, attributes or direct I/O alignment'),
+  args: { dirfd: DirFd, path: OptionalPath, flags: Flags, mask: Flags, status: Pointer },
+  run(task, { dirfd, path, flags, mask, status: address }) {
+    if ((mask & STATX_RESERVED) !== 0 || (flags & SYNC_TYPES) === SYNC_TYPES) return err(E.INVAL)
+    if ((flags & ~(AT_FLAGS | SYNC_TYPES)) !== 0) return err(E.INVAL)
+    if (path === null && (flags & AT.EMPTY_PATH) === 0) return err(E.FAULT)
+    const result = ofPath(task, dirfd, path ?? '', flags)
     if (result < 0) return result
     writeStatx(task.memory.scratch, 0, status)
-    return task.memory.store(args.status, STATX_SIZE)
+    return task.memory.store(address, STATX_SIZE)
   },
 })
 
-function accessAt(task: Task, dirfd: number, path: string, mode: number, flags: number): number {
-  if ((mode & ~7) !== 0 || (flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
-  const base = baseOf(task, dirfd, path)
-  return typeof base === 'number' ? base : task.kernel.storage.access(base, path, mode, flags & ~AT.EMPTY_PATH)
-}
-
-export const access = syscall({
-  number: 21,
-  name: 'access',
-  returns: Int,
-  support: full,
-  args: { path: Path, mode: Int },
-  run: (task, { path, mode }) => accessAt(task, AT.FDCWD, path, mode, 0),
-})
-
-export const faccessat = syscall({
-  number: 269,
-  name: 'faccessat',
-  returns: Int,
-  support: full,
-  args: { dirfd: DirFd, path: Path, mode: Int },
-  run: (task, { dirfd, path, mode }) => accessAt(task, dirfd, path, mode, 0),
-})
-
-export const faccessat2 = syscall({
-  number: 439,
-  name: 'faccessat2',
-  returns: Int,
-  support: full,
-  args: { dirfd: DirFd, path: Path, mode: Int, flags: Flags },
-  run: (task, { dirfd, path, mode, flags }) => accessAt(task, dirfd, path, mode, flags),
-})
-
-const LINK_MAX = 4096
-
-function readLink(task: Task, dirfd: number, path: string, buf: number, size: number): number {
-  if (size <= 0) return err(E.INVAL)
-  const target = path === '/proc/self/exe' ? new TextEncoder().encode(task.process.executable) : new Uint8Array(LINK_MAX)
-  let length = target.length
-  if (path !== '/proc/self/exe') {
-    const base = baseOf(task, dirfd, path)
-    if (typeof base === 'number') return base
-    length = task.kernel.storage.readlink(base, path, target)
-    if (length < 0) return length
-  }
-  length = Math.min(length, size)
-  return task.memory.copyOut(buf, target, length) < 0 ? err(E.FAULT) : length
-}
-
-export const readlink = syscall({
-  number: 89,
-  name: 'readlink',
-  returns: Size,
-  support: full,
-  args: { path: Path, buf: OutBuffer('size'), size: Int },
-  run: (task, { path, buf, size }) => readLink(task, AT.FDCWD, path, buf, size),
-})
-
-export const readlinkat = syscall({
-  number: 267,
-  name: 'readlinkat',
-  returns: Size,
-  support: full,
-  args: { dirfd: DirFd, path: Path, buf: OutBuffer('size'), size: Int },
-  run: (task, { dirfd, path, buf, size }) => readLink(task, dirfd, path, buf, size),
-})
-
-const system = newFileSystemStatus()
-
-function answerSystem(task: Task, result: number, address: number): number {
+function answerStatfs(task: Task, result: number, address: number): number {
   if (result < 0) return result
-  writeStatfs(task.memory.scratch, 0, system)
+  writeStatfs(task.memory.scratch, 0, fileSystem)
   return task.memory.store(address, STATFS_SIZE)
 }
 
@@ -173,7 +107,11 @@ export const statfs = syscall({
   returns: Int,
   support: full,
   args: { path: Path, status: Pointer },
-  run: (task, args) => answerSystem(task, task.kernel.storage.statfs(task.process.fs.cwd, args.path, system), args.status),
+  run(task, { path, status: address }) {
+    const place = placeAt(task, AT.FDCWD, path)
+    if (typeof place === 'number') return place
+    return answerStatfs(task, task.kernel.storage.statfs(place.cwd, place.path, fileSystem), address)
+  },
 })
 
 export const fstatfs = syscall({
@@ -182,10 +120,11 @@ export const fstatfs = syscall({
   returns: Int,
   support: full,
   args: { fd: Fd, status: Pointer },
-  run(task, args) {
-    const file = storageFileOf(task, args.fd, err(E.NOSYS))
-    if (typeof file === 'number') return file
-    return answerSystem(task, task.kernel.storage.statfsHandle(file.handle, system), args.status)
+  run(task, { fd, status: address }) {
+    const file = task.process.files.get(fd)
+    if (file instanceof StorageFile)
+      return answerStatfs(task, file.storage.statfsHandle(file.handle, fileSystem), address)
+    if (file instanceof HostFile) return answerStatfs(task, task.kernel.host.fstatfs(file.fd, fileSystem), address)
+    return err(E.BADF)
   },
 })
-

@@ -2,13 +2,14 @@
 import { E, err } from '../src/abi/errno.js'
 import type { Dispatch, Outcome } from '../src/processor/kernel.js'
 import { RAX } from '../src/processor/task.js'
-import * as descriptors from './descriptors.js'
+import * as attributes from './attributes.js'
 import type { Syscall } from './define.js'
+import * as descriptors from './descriptors.js'
+import * as directory from './directory.js'
 import * as exit from './exit.js'
 import * as ids from './ids.js'
-import * as ioctl from './ioctl.js'
+import * as links from './links.js'
 import * as memory from './memory.js'
-import * as names from './names.js'
 import * as open from './open.js'
 import * as poll from './poll.js'
 import * as process from './process.js'
@@ -16,9 +17,12 @@ import * as readWrite from './read-write.js'
 import * as signals from './signals.js'
 import * as stat from './stat.js'
 import { traceCall } from './strace.js'
+import * as sync from './sync.js'
 import * as system from './system.js'
+import * as terminal from './terminal.js'
 import * as threads from './threads.js'
 import * as time from './time.js'
+import * as xattr from './xattr.js'
 
 const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   readWrite,
@@ -33,9 +37,13 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   system,
   open,
   stat,
-  names,
+  directory,
+  links,
+  attributes,
+  sync,
   poll,
-  ioctl,
+  terminal,
+  xattr,
 ]
 
 /** By number; holes are calls that are not there (ENOSYS). */

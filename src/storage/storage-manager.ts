@@ -113,10 +113,14 @@ export class StorageManager {
 
   /** Canonical path of a directory; the host knows it where it resolved the path. */
   #directoryPath(walk: Walk, fd: number): string {
-    if (this.#confined) return walk.path
+    return this.#confined ? walk.path : (this.#hostPath(fd) ?? walk.path)
+  }
+
+  /** Where the host says that a descriptor is. */
+  #hostPath(fd: number): string | null {
     const name = new Uint8Array(4096)
     const length = this.#host.readlinkat(AT.FDCWD, `/proc/self/fd/${fd}`, name)
-    return length > 0 ? new TextDecoder().decode(name.subarray(0, length)) : walk.path
+    return length > 0 ? new TextDecoder().decode(name.subarray(0, length)) : null
   }
 
   #reopen(handle: FileHandle): OpenFile | number {
@@ -142,6 +146,13 @@ export class StorageManager {
       this.#host.close(fd)
       return allowed < 0 ? allowed : canonical
     })
+  }
+
+  /** The canonical path of an open directory, as the `cwd` of later calls. Within an export: the one it was opened at. */
+  directoryOf(handle: FileHandle): string | number {
+    if (this.#confined) return handle.path
+    const fd = this.#handles.anyFd(handle)
+    return fd < 0 ? fd : (this.#hostPath(fd) ?? handle.path)
   }
 
   // By handle

@@ -1,0 +1,318 @@
+// access(2), chmod(2), chown(2), umask(2), utimensat(2), truncate(2), fallocate(2) and their relatives: what is known about a file.
+import { E, err } from '../src/abi/errno.js'
+import { AT, FALLOC, O } from '../src/abi/fcntl.js'
+import { readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, UTIME_NOW, UTIME_OMIT } from '../src/abi/time.js'
+import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { MemoryFile } from '../src/processor/memory-file.js'
+import type { Task } from '../src/processor/task.js'
+import { DirFd, Fd, Flags, Int, Mode, Offset, OptionalPath, Path, Pointer, Uint } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+import { placeAt } from './places.js'
+
+const PERMISSIONS = 0o7777
+
+/** The description, when it can be changed through: an O_PATH one cannot. */
+function changeable(task: Task, fd: number): Description | undefined {
+  const file = task.process.files.get(fd)
+  return file === undefined || (file.flags & O.PATH) !== 0 ? undefined : file
+}
+
+function check(task: Task, dirfd: number, path: string, mode: number, flags: number): number {
+  if ((mode & ~7) !== 0 || (flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
+  const { storage } = task.kernel
+  if (path === '' && (flags & AT.EMPTY_PATH) !== 0) {
+    if (dirfd === AT.FDCWD) return storage.access('/', task.process.fs.cwd, mode, flags & AT.EACCESS)
+    const file = task.process.files.get(dirfd)
+    if (file === undefined) return err(E.BADF)
+    return file instanceof StorageFile ? storage.access('/', file.handle.path, mode, flags & ~AT.EMPTY_PATH) : 0
+  }
+  const place = placeAt(task, dirfd, path)
+  return typeof place === 'number' ? place : storage.access(place.cwd, place.path, mode, flags & ~AT.EMPTY_PATH)
+}
+
+export const access = syscall({
+  number: 21,
+  name: 'access',
+  returns: Int,
+  support: full,
+  args: { path: Path, mode: Mode },
+  run: (task, { path, mode }) => check(task, AT.FDCWD, path, mode, 0),
+})
+
+export const faccessat = syscall({
+  number: 269,
+  name: 'faccessat',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: Path, mode: Mode },
+  run: (task, { dirfd, path, mode }) => check(task, dirfd, path, mode, 0),
+})
+
+export const faccessat2 = syscall({
+  number: 439,
+  name: 'faccessat2',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: Path, mode: Mode, flags: Flags },
+  run: (task, { dirfd, path, mode, flags }) => check(task, dirfd, path, mode, flags),
+})
+
+function changeMode(task: Task, dirfd: number, path: string, mode: number): number {
+  const place = placeAt(task, dirfd, path)
+  return typeof place === 'number' ? place : task.kernel.storage.chmod(place.cwd, place.path, mode & PERMISSIONS)
+}
+
+export const chmod = syscall({
+  number: 90,
+  name: 'chmod',
+  returns: Int,
+  support: full,
+  args: { path: Path, mode: Mode },
+  run: (task, { path, mode }) => changeMode(task, AT.FDCWD, path, mode),
+})
+
+export const fchmodat = syscall({
+  number: 268,
+  name: 'fchmodat',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: Path, mode: Mode },
+  run: (task, { dirfd, path, mode }) => changeMode(task, dirfd, path, mode),
+})
+
+export const fchmod = syscall({
+  number: 91,
+  name: 'fchmod',
+  returns: Int,
+  support: full,
+  args: { fd: Fd, mode: Mode },
+  run(task, { fd, mode }) {
+    const file = changeable(task, fd)
+    if (file instanceof StorageFile) return file.storage.chmodHandle(file.handle, mode & PERMISSIONS)
+    if (file === undefined) return err(E.BADF)
+    return file instanceof HostFile ? task.kernel.host.fchmod(file.fd, mode & PERMISSIONS) : err(E.PERM)
+  },
+})
+
+function changeOwner(task: Task, dirfd: number, path: string, uid: number, gid: number, flags: number): number {
+  if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
+  if (path === '' && (flags & AT.EMPTY_PATH) !== 0 && dirfd !== AT.FDCWD) {
+    const file = task.process.files.get(dirfd)
+    return file === undefined ? err(E.BADF) : changeOwnerOf(task, file, uid, gid)
+  }
+  const wanted = path === '' && (flags & AT.EMPTY_PATH) !== 0 ? '.' : path
+  const place = placeAt(task, dirfd, wanted)
+  if (typeof place === 'number') return place
+  return task.kernel.storage.chown(place.cwd, place.path, uid, gid, (flags & AT.SYMLINK_NOFOLLOW) === 0)
+}
+
+function changeOwnerOf(task: Task, file: Description, uid: number, gid: number): number {
+  if (file instanceof StorageFile) return file.storage.chownHandle(file.handle, uid, gid)
+  return file instanceof HostFile ? task.kernel.host.fchown(file.fd, uid, gid) : err(E.PERM)
+}
+
+export const chown = syscall({
+  number: 92,
+  name: 'chown',
+  returns: Int,
+  support: full,
+  args: { path: Path, uid: Uint, gid: Uint },
+  run: (task, { path, uid, gid }) => changeOwner(task, AT.FDCWD, path, uid, gid, 0),
+})
+
+export const lchown = syscall({
+  number: 94,
+  name: 'lchown',
+  returns: Int,
+  support: full,
+  args: { path: Path, uid: Uint, gid: Uint },
+  run: (task, { path, uid, gid }) => changeOwner(task, AT.FDCWD, path, uid, gid, AT.SYMLINK_NOFOLLOW),
+})
+
+export const fchownat = syscall({
+  number: 260,
+  name: 'fchownat',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: Path, uid: Uint, gid: Uint, flags: Flags },
+  run: (task, { dirfd, path, uid, gid, flags }) => changeOwner(task, dirfd, path, uid, gid, flags),
+})
+
+export const fchown = syscall({
+  number: 93,
+  name: 'fchown',
+  returns: Int,
+  support: full,
+  args: { fd: Fd, uid: Uint, gid: Uint },
+  run(task, { fd, uid, gid }) {
+    const file = changeable(task, fd)
+    return file === undefined ? err(E.BADF) : changeOwnerOf(task, file, uid, gid)
+  },
+})
+
+export const umask = syscall({
+  number: 95,
+  name: 'umask',
+  returns: Int,
+  support: full,
+  args: { mask: Mode },
+  run(task, { mask }) {
+    const { fs } = task.process
+    const before = fs.umask
+    fs.umask = mask & 0o777
+    return before
+  },
+})
+
+/** Seconds and nanoseconds of access and modification. */
+type Times = readonly [number, number, number, number]
+const NOW: Times = [0, UTIME_NOW, 0, UTIME_NOW]
+
+const isTime = (nsec: number): boolean => (nsec >= 0 && nsec < 1e9) || nsec === UTIME_NOW || nsec === UTIME_OMIT
+
+function setTimes(task: Task, dirfd: number, path: string | null, times: Times, flags: number): number {
+  if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
+  if (path === null || (path === '' && (flags & AT.EMPTY_PATH) !== 0)) {
+    const file = task.process.files.get(dirfd)
+    if (path === null && flags !== 0) return err(E.INVAL)
+    if (file instanceof StorageFile) return file.storage.utimensHandle(file.handle, ...times)
+    if (file instanceof HostFile) return task.kernel.host.utimensat(file.fd, '', ...times, AT.EMPTY_PATH)
+    return path === null && dirfd === AT.FDCWD ? err(E.FAULT) : err(E.BADF)
+  }
+  const place = placeAt(task, dirfd, path)
+  if (typeof place === 'number') return place
+  return task.kernel.storage.utimens(place.cwd, place.path, ...times, (flags & AT.SYMLINK_NOFOLLOW) === 0)
+}
+
+export const utimensat = syscall({
+  number: 280,
+  name: 'utimensat',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: OptionalPath, times: Pointer, flags: Flags },
+  run(task, { dirfd, path, times, flags }) {
+    if (times === 0) return setTimes(task, dirfd, path, NOW, flags)
+    if (task.memory.load(times, 2 * TIMESPEC_SIZE) < 0) return err(E.FAULT)
+    const { scratch } = task.memory
+    const atimeNsec = readFraction(scratch, 0)
+    const mtimeNsec = readFraction(scratch, TIMESPEC_SIZE)
+    if (!isTime(atimeNsec) || !isTime(mtimeNsec)) return err(E.INVAL)
+    // Nothing to do is done without a look at the file (do_utimes, fs/utimes.c).
+    if (atimeNsec === UTIME_OMIT && mtimeNsec === UTIME_OMIT) return 0
+    const values: Times = [readSeconds(scratch, 0), atimeNsec, readSeconds(scratch, TIMESPEC_SIZE), mtimeNsec]
+    return setTimes(task, dirfd, path, values, flags)
+  },
+})
+
+/** Two struct timeval. */
+function setMicroseconds(task: Task, dirfd: number, path: string | null, times: number): number {
+  if (times === 0) return setTimes(task, dirfd, path, NOW, 0)
+  if (task.memory.load(times, 2 * TIMEVAL_SIZE) < 0) return err(E.FAULT)
+  const { scratch } = task.memory
+  const atimeUsec = readFraction(scratch, 0)
+  const mtimeUsec = readFraction(scratch, TIMEVAL_SIZE)
+  if (atimeUsec < 0 || atimeUsec >= 1e6 || mtimeUsec < 0 || mtimeUsec >= 1e6) return err(E.INVAL)
+  const values: Times = [
+    readSeconds(scratch, 0),
+    1000 * atimeUsec,
+    readSeconds(scratch, TIMEVAL_SIZE),
+    1000 * mtimeUsec,
+  ]
+  return setTimes(task, dirfd, path, values, 0)
+}
+
+export const utimes = syscall({
+  number: 235,
+  name: 'utimes',
+  returns: Int,
+  support: full,
+  args: { path: Path, times: Pointer },
+  run: (task, { path, times }) => setMicroseconds(task, AT.FDCWD, path, times),
+})
+
+export const futimesat = syscall({
+  number: 261,
+  name: 'futimesat',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: OptionalPath, times: Pointer },
+  run: (task, { dirfd, path, times }) => setMicroseconds(task, dirfd, path, times),
+})
+
+export const utime = syscall({
+  number: 132,
+  name: 'utime',
+  returns: Int,
+  support: full,
+  args: { path: Path, times: Pointer },
+  run(task, { path, times }) {
+    if (times === 0) return setTimes(task, AT.FDCWD, path, NOW, 0)
+    if (task.memory.load(times, 16) < 0) return err(E.FAULT)
+    // struct utimbuf: two i64 of seconds.
+    const { scratch } = task.memory
+    return setTimes(task, AT.FDCWD, path, [readSeconds(scratch, 0), 0, readFraction(scratch, 0), 0], 0)
+  },
+})
+
+export const truncate = syscall({
+  number: 76,
+  name: 'truncate',
+  returns: Int,
+  support: full,
+  args: { path: Path, length: Offset },
+  run(task, { path, length }) {
+    if (length < 0) return err(E.INVAL)
+    const place = placeAt(task, AT.FDCWD, path)
+    return typeof place === 'number' ? place : task.kernel.storage.truncate(place.cwd, place.path, length)
+  },
+})
+
+export const ftruncate = syscall({
+  number: 77,
+  name: 'ftruncate',
+  returns: Int,
+  support: full,
+  args: { fd: Fd, length: Offset },
+  run(task, { fd, length }) {
+    if (length < 0) return err(E.INVAL)
+    const file = changeable(task, fd)
+    if (file === undefined) return err(E.BADF)
+    if (!file.writable) return err(E.INVAL)
+    if (file instanceof StorageFile) return file.storage.truncateHandle(file.handle, length)
+    if (file instanceof MemoryFile) return file.resize(length)
+    return file instanceof HostFile ? task.kernel.host.ftruncate(file.fd, length) : err(E.INVAL)
+  },
+})
+
+const FALLOCATE_MODES =
+  FALLOC.FL_KEEP_SIZE |
+  FALLOC.FL_PUNCH_HOLE |
+  FALLOC.FL_COLLAPSE_RANGE |
+  FALLOC.FL_ZERO_RANGE |
+  FALLOC.FL_INSERT_RANGE |
+  FALLOC.FL_UNSHARE_RANGE
+
+const growTo = (file: MemoryFile, size: number): number => (size > file.size ? file.resize(size) : 0)
+
+export const fallocate = syscall({
+  number: 285,
+  name: 'fallocate',
+  returns: Int,
+  support: partial('as far as the file system below does it'),
+  args: { fd: Fd, mode: Int, offset: Offset, length: Offset },
+  run(task, { fd, mode, offset, length }) {
+    const file = changeable(task, fd)
+    if (file === undefined) return err(E.BADF)
+    if (offset < 0 || length <= 0) return err(E.INVAL)
+    if ((mode & ~FALLOCATE_MODES) !== 0) return err(E.OPNOTSUPP)
+    if (!file.writable) return err(E.BADF)
+    if (file instanceof MemoryFile) return mode === 0 ? growTo(file, offset + length) : err(E.OPNOTSUPP)
+    const hostFd =
+      file instanceof StorageFile
+        ? file.storage.descriptor(file.handle, true)
+        : file instanceof HostFile
+          ? file.fd
+          : err(E.BADF)
+    return hostFd < 0 ? hostFd : task.kernel.host.fallocate(hostFd, mode, offset, length)
+  },
+})

@@ -1,0 +1,161 @@
+// unlink(2), rename(2), link(2), symlink(2), readlink(2) and their *at forms: names of files.
+import { E, err } from '../src/abi/errno.js'
+import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
+import type { Task } from '../src/processor/task.js'
+import { DirFd, Flags, Int, OutBuffer, Path, Size } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+import { ownLink, placeAt } from './places.js'
+
+function remove(task: Task, dirfd: number, path: string, directory: boolean): number {
+  const place = placeAt(task, dirfd, path)
+  if (typeof place === 'number') return place
+  const { storage } = task.kernel
+  return directory ? storage.rmdir(place.cwd, place.path) : storage.unlink(place.cwd, place.path)
+}
+
+export const unlink = syscall({
+  number: 87,
+  name: 'unlink',
+  returns: Int,
+  support: full,
+  args: { path: Path },
+  run: (task, { path }) => remove(task, AT.FDCWD, path, false),
+})
+
+export const unlinkat = syscall({
+  number: 263,
+  name: 'unlinkat',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: Path, flags: Flags },
+  run(task, { dirfd, path, flags }) {
+    if ((flags & ~AT.REMOVEDIR) !== 0) return err(E.INVAL)
+    return remove(task, dirfd, path, (flags & AT.REMOVEDIR) !== 0)
+  },
+})
+
+function move(task: Task, oldDirfd: number, oldPath: string, newDirfd: number, newPath: string, flags: number): number {
+  if ((flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE | RENAME.WHITEOUT)) !== 0) return err(E.INVAL)
+  if ((flags & RENAME.EXCHANGE) !== 0 && flags !== RENAME.EXCHANGE) return err(E.INVAL)
+  const from = placeAt(task, oldDirfd, oldPath)
+  if (typeof from === 'number') return from
+  const to = placeAt(task, newDirfd, newPath)
+  if (typeof to === 'number') return to
+  return task.kernel.storage.rename(from.cwd, from.path, to.cwd, to.path, flags)
+}
+
+export const rename = syscall({
+  number: 82,
+  name: 'rename',
+  returns: Int,
+  support: full,
+  args: { old: Path, new: Path },
+  run: (task, { old, new: to }) => move(task, AT.FDCWD, old, AT.FDCWD, to, 0),
+})
+
+export const renameat = syscall({
+  number: 264,
+  name: 'renameat',
+  returns: Int,
+  support: full,
+  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path },
+  run: (task, { oldDirfd, old, newDirfd, new: to }) => move(task, oldDirfd, old, newDirfd, to, 0),
+})
+
+export const renameat2 = syscall({
+  number: 316,
+  name: 'renameat2',
+  returns: Int,
+  support: full,
+  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: Flags },
+  run: (task, { oldDirfd, old, newDirfd, new: to, flags }) => move(task, oldDirfd, old, newDirfd, to, flags),
+})
+
+function makeLink(task: Task, oldDirfd: number, old: string, newDirfd: number, name: string, follow: boolean): number {
+  const from = placeAt(task, oldDirfd, old)
+  if (typeof from === 'number') return from
+  const to = placeAt(task, newDirfd, name)
+  if (typeof to === 'number') return to
+  return task.kernel.storage.link(from.cwd, from.path, to.cwd, to.path, follow)
+}
+
+export const link = syscall({
+  number: 86,
+  name: 'link',
+  returns: Int,
+  support: full,
+  args: { old: Path, new: Path },
+  run: (task, { old, new: name }) => makeLink(task, AT.FDCWD, old, AT.FDCWD, name, false),
+})
+
+export const linkat = syscall({
+  number: 265,
+  name: 'linkat',
+  returns: Int,
+  support: partial('AT_EMPTY_PATH is ENOENT, as for a program without CAP_DAC_READ_SEARCH'),
+  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: Flags },
+  run(task, { oldDirfd, old, newDirfd, new: name, flags }) {
+    if ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
+    return makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0)
+  },
+})
+
+function makeSymlink(task: Task, target: string, dirfd: number, path: string): number {
+  if (target === '') return err(E.NOENT)
+  const place = placeAt(task, dirfd, path)
+  return typeof place === 'number' ? place : task.kernel.storage.symlink(target, place.cwd, place.path)
+}
+
+export const symlink = syscall({
+  number: 88,
+  name: 'symlink',
+  returns: Int,
+  support: full,
+  args: { target: Path, path: Path },
+  run: (task, { target, path }) => makeSymlink(task, target, AT.FDCWD, path),
+})
+
+export const symlinkat = syscall({
+  number: 266,
+  name: 'symlinkat',
+  returns: Int,
+  support: full,
+  args: { target: Path, dirfd: DirFd, path: Path },
+  run: (task, { target, dirfd, path }) => makeSymlink(task, target, dirfd, path),
+})
+
+const target = new Uint8Array(PATH_MAX)
+const encoder = new TextEncoder()
+
+function readLink(task: Task, dirfd: number, path: string, buffer: number, size: number): number {
+  if (size === 0 || size > 0x7fffffff) return err(E.INVAL)
+  const own = ownLink(task, path)
+  let length: number
+  if (own !== null) length = encoder.encodeInto(own, target).written
+  else {
+    const place = placeAt(task, dirfd, path)
+    if (typeof place === 'number') return place
+    length = task.kernel.storage.readlink(place.cwd, place.path, target)
+  }
+  if (length < 0) return length
+  const copied = Math.min(length, size)
+  return task.memory.copyOut(buffer, target, copied) < 0 ? err(E.FAULT) : copied
+}
+
+export const readlink = syscall({
+  number: 89,
+  name: 'readlink',
+  returns: Size,
+  support: full,
+  args: { path: Path, buffer: OutBuffer('size'), size: Size },
+  run: (task, { path, buffer, size }) => readLink(task, AT.FDCWD, path, buffer, size),
+})
+
+export const readlinkat = syscall({
+  number: 267,
+  name: 'readlinkat',
+  returns: Size,
+  support: partial('no empty path'),
+  args: { dirfd: DirFd, path: Path, buffer: OutBuffer('size'), size: Size },
+  run: (task, { dirfd, path, buffer, size }) => readLink(task, dirfd, path, buffer, size),
+})

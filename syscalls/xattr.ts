@@ -1,0 +1,180 @@
+// getxattr(2), setxattr(2), listxattr(2), removexattr(2), by path and by descriptor: extended attributes, as the file system below has them.
+import { E, err } from '../src/abi/errno.js'
+import { AT, O } from '../src/abi/fcntl.js'
+import { HostFile, StorageFile } from '../src/processor/files.js'
+import type { Task } from '../src/processor/task.js'
+import { Fd, Flags, InBuffer, Int, OutBuffer, Path, Size } from './arguments.js'
+import { full, partial, syscall } from './define.js'
+import { placeAt } from './places.js'
+
+/** XATTR_NAME_MAX, XATTR_SIZE_MAX (linux/limits.h). */
+const NAME_MAX = 255
+const SIZE_MAX = 65536
+const value = new Uint8Array(SIZE_MAX)
+/** Attributes that symbolic links do not have: xattr(7). */
+const NO_LINK_HAS = /^user\./
+
+type Use = (hostFd: number) => number
+
+/** Runs `use` on a descriptor of the file; `ofLink` answers for a symbolic link, which cannot be opened. */
+function withPath(task: Task, path: string, follow: boolean, use: Use, ofLink: () => number): number {
+  const place = placeAt(task, AT.FDCWD, path)
+  if (typeof place === 'number') return place
+  const { storage, host } = task.kernel
+  const opened = storage.open(place.cwd, place.path, O.RDONLY | O.NONBLOCK | (follow ? 0 : O.NOFOLLOW), 0)
+  if (typeof opened === 'number') return !follow && opened === -E.LOOP ? ofLink() : opened
+  if (opened.kind === 'device') {
+    const result = use(opened.fd)
+    host.close(opened.fd)
+    return result
+  }
+  const fd = storage.descriptor(opened.handle, false)
+  const result = fd < 0 ? fd : use(fd)
+  storage.release(opened.handle)
+  return result
+}
+
+function withDescriptor(task: Task, fd: number, use: Use): number {
+  const file = task.process.files.get(fd)
+  if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
+  if (file instanceof HostFile) return use(file.fd)
+  if (!(file instanceof StorageFile)) return err(E.BADF)
+  const hostFd = file.storage.descriptor(file.handle, !file.readable)
+  return hostFd < 0 ? hostFd : use(hostFd)
+}
+
+const isName = (name: string): boolean => name.length > 0 && name.length <= NAME_MAX
+
+/** The first `size` bytes of `value` are for the caller, unless only the length was asked. */
+function give(task: Task, address: number, size: number, length: number): number {
+  if (length <= 0 || size === 0) return length
+  return task.memory.copyOut(address, value, length) < 0 ? err(E.FAULT) : length
+}
+
+const get = (task: Task, name: string, address: number, size: number): Use => {
+  const room = value.subarray(0, Math.min(size, SIZE_MAX))
+  return (fd) => give(task, address, size, task.kernel.host.fgetxattr(fd, name, room))
+}
+
+const list = (task: Task, address: number, size: number): Use => {
+  const room = value.subarray(0, Math.min(size, SIZE_MAX))
+  return (fd) => give(task, address, size, task.kernel.host.flistxattr(fd, room))
+}
+
+/** Reads the new value, then sets it; an errno instead of the use when it cannot be read. */
+function set(task: Task, name: string, address: number, size: number, flags: number): Use | number {
+  if ((flags & ~3) !== 0) return err(E.INVAL)
+  if (!isName(name)) return err(E.RANGE)
+  if (size > SIZE_MAX) return err(E['2BIG'])
+  if (task.memory.copyIn(address, value, size) < 0) return err(E.FAULT)
+  return (fd) => task.kernel.host.fsetxattr(fd, name, value.subarray(0, size), flags)
+}
+
+const byPath = partial('of files that can be opened for reading; a symbolic link itself has none')
+const OUT = { buffer: OutBuffer('size'), size: Size }
+const IN = { value: InBuffer('size'), size: Size, flags: Flags }
+const noData = (): number => err(E.NODATA)
+const linkRefuses = (name: string): number => (NO_LINK_HAS.test(name) ? err(E.PERM) : err(E.OPNOTSUPP))
+
+const getter = (number: number, name: string, follow: boolean) =>
+  syscall({
+    number,
+    name,
+    returns: Size,
+    support: byPath,
+    args: { path: Path, name: Path, ...OUT },
+    run(task, { path, name: attribute, buffer, size }) {
+      return isName(attribute) ? withPath(task, path, follow, get(task, attribute, buffer, size), noData) : err(E.RANGE)
+    },
+  })
+
+export const getxattr = getter(191, 'getxattr', true)
+export const lgetxattr = getter(192, 'lgetxattr', false)
+
+export const fgetxattr = syscall({
+  number: 193,
+  name: 'fgetxattr',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, name: Path, ...OUT },
+  run(task, { fd, name, buffer, size }) {
+    return isName(name) ? withDescriptor(task, fd, get(task, name, buffer, size)) : err(E.RANGE)
+  },
+})
+
+const lister = (number: number, name: string, follow: boolean) =>
+  syscall({
+    number,
+    name,
+    returns: Size,
+    support: byPath,
+    args: { path: Path, ...OUT },
+    run: (task, { path, buffer, size }) => withPath(task, path, follow, list(task, buffer, size), () => 0),
+  })
+
+export const listxattr = lister(194, 'listxattr', true)
+export const llistxattr = lister(195, 'llistxattr', false)
+
+export const flistxattr = syscall({
+  number: 196,
+  name: 'flistxattr',
+  returns: Size,
+  support: full,
+  args: { fd: Fd, ...OUT },
+  run: (task, { fd, buffer, size }) => withDescriptor(task, fd, list(task, buffer, size)),
+})
+
+const setter = (number: number, name: string, follow: boolean) =>
+  syscall({
+    number,
+    name,
+    returns: Int,
+    support: byPath,
+    args: { path: Path, name: Path, ...IN },
+    run(task, { path, name: attribute, value: address, size, flags }) {
+      const use = set(task, attribute, address, size, flags)
+      return typeof use === 'number' ? use : withPath(task, path, follow, use, () => linkRefuses(attribute))
+    },
+  })
+
+export const setxattr = setter(188, 'setxattr', true)
+export const lsetxattr = setter(189, 'lsetxattr', false)
+
+export const fsetxattr = syscall({
+  number: 190,
+  name: 'fsetxattr',
+  returns: Int,
+  support: full,
+  args: { fd: Fd, name: Path, ...IN },
+  run(task, { fd, name, value: address, size, flags }) {
+    const use = set(task, name, address, size, flags)
+    return typeof use === 'number' ? use : withDescriptor(task, fd, use)
+  },
+})
+
+const remover = (number: number, name: string, follow: boolean) =>
+  syscall({
+    number,
+    name,
+    returns: Int,
+    support: byPath,
+    args: { path: Path, name: Path },
+    run(task, { path, name: attribute }) {
+      if (!isName(attribute)) return err(E.RANGE)
+      const use: Use = (fd) => task.kernel.host.fremovexattr(fd, attribute)
+      return withPath(task, path, follow, use, () => linkRefuses(attribute))
+    },
+  })
+
+export const removexattr = remover(197, 'removexattr', true)
+export const lremovexattr = remover(198, 'lremovexattr', false)
+
+export const fremovexattr = syscall({
+  number: 199,
+  name: 'fremovexattr',
+  returns: Int,
+  support: full,
+  args: { fd: Fd, name: Path },
+  run: (task, { fd, name }) =>
+    isName(name) ? withDescriptor(task, fd, (hostFd) => task.kernel.host.fremovexattr(hostFd, name)) : err(E.RANGE),
+})
