@@ -3,7 +3,7 @@
 import { E, err } from '../abi/errno.js'
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT } from '../abi/futex.js'
 import { RLIMIT } from '../abi/resource.js'
-import { CLONE, CSIGNAL } from '../abi/sched.js'
+import { CLONE } from '../abi/sched.js'
 import { CLD, SA, SIG, SIG_IGN, SS } from '../abi/signal.js'
 import {
   CONTINUED_STATUS,
@@ -238,12 +238,10 @@ export class Lifecycle {
       status: -1,
       stopStatus: -1,
       stopped: false,
-      exiting: false,
       vforkParent: (flags & CLONE.VFORK) !== 0 ? task : null,
       alarm: newAlarm(),
       executable: parent.executable,
       argv: parent.argv,
-      childrenCpuNsec: 0,
     }
     child.parent?.children.add(child)
     kernel.processes.set(pid, child)
@@ -383,5 +381,3 @@ function refusedFlags(flags: number): number {
   if ((flags & CLONE.PIDFD) !== 0) return err(E.INVAL)
   return 0
 }
-
-export const signalOfClone = (flags: number): number => flags & CSIGNAL

@@ -51,15 +51,11 @@ export interface Process {
   /** Why wait4 may report it besides its end: a stop or continue, -1 for nothing new. */
   stopStatus: number
   stopped: boolean
-  /** The exit has begun: tasks only go on to die. */
-  exiting: boolean
   /** The parent's task that waits in vfork(2). */
   vforkParent: Task | null
   readonly alarm: IntervalTimer
   executable: string
   argv: readonly Uint8Array[]
-  /** rusage of reaped children is not kept apart yet: their CPU time in nanoseconds. */
-  childrenCpuNsec: number
 }
 
 export const newAlarm = (): IntervalTimer => ({ nextNsec: Infinity, intervalNsec: 0 })

@@ -151,12 +151,10 @@ export class Processor {
       status: -1,
       stopStatus: -1,
       stopped: false,
-      exiting: false,
       vforkParent: null,
       alarm: newAlarm(),
       executable: loaded.path,
       argv,
-      childrenCpuNsec: 0,
     }
     kernel.init = process
     kernel.foregroundGroup = process.pgid
