@@ -18,7 +18,7 @@ export interface Target {
   /** The translation this access shares with others of its block, if it does; called once for each access, in order. */
   shared?(): { readonly host: number; readonly offset: number; readonly length: number; readonly write: boolean; readonly first: boolean } | undefined
   /** Locals that remember the translation of the probe about to be emitted, where that pays. */
-  remembered?(): { readonly tag: number; readonly addend: number } | undefined
+  remembered?(): { readonly page: number; readonly addend: number } | undefined
   getRegister(ref: Ref, width: Width | 128): void
   /** Emits `value()` and stores it; 8- and 16-bit writes keep the rest of the register. */
   setRegister(ref: Ref, width: Width | 128, value: () => void): void
@@ -364,7 +364,7 @@ export class Lowering {
       code.get(entry)
       code.memory('i32.load', ADDEND)
     }
-    const remembered = this.#target.remembered?.()
+    const remembered = access.aligned ? undefined : this.#target.remembered?.()
     if (remembered === undefined) {
       key()
       find()
@@ -376,15 +376,15 @@ export class Lowering {
       code.end()
       return
     }
-    // In a loop: the last translation of this access is in locals.
-    const wanted = this.temporary('i64')
+    // In a loop: the page of the last translation of this access is in locals.
     code.block()
-    key()
-    code.tee(wanted)
-    code.get(remembered.tag)
-    code.op('i64.ne')
+    moved(offset)
+    code.get(remembered.page)
+    code.op('i64.sub')
+    code.i64(4096 - access.size)
+    code.op('i64.gt_u')
     code.ifUnlikely()
-    code.get(wanted)
+    key()
     find()
     code.op('i64.ne')
     code.ifUnlikely()
@@ -393,8 +393,10 @@ export class Lowering {
     code.end()
     loadAddend()
     code.set(remembered.addend)
-    code.get(wanted)
-    code.set(remembered.tag)
+    moved(offset)
+    code.i64(-0x1000)
+    code.op('i64.and')
+    code.set(remembered.page)
     code.end()
     hit(hostFrom(() => code.get(remembered.addend)))
     code.end()

@@ -5,12 +5,13 @@ import type { Code } from '../../wasm/encoder.js'
 import type { BlockFacts } from './analyse.js'
 import type { Graph } from './structure.js'
 
-export type Remembered = { readonly tag: number; readonly addend: number }
+export type Remembered = { readonly page: number; readonly addend: number }
 
 /** More than this many accesses would only spill. */
 const ACCESSES_MAX = 8
-/** A tag that no address has. */
-const NO_TAG = -1
+/** Nothing remembered: a page that is not canonical, whose bytes would be an unused part of the null page. */
+const NO_PAGE = [0, 0x40000000] as const
+const NO_ADDEND = 0x8000
 
 export class LoopMemory {
   readonly #code: Code
@@ -28,11 +29,13 @@ export class LoopMemory {
   forget(header: number): void {
     if (!this.#loopOf.includes(header)) return
     const code = this.#code
-    const slots = Array.from({ length: ACCESSES_MAX }, () => ({ tag: code.local('i64'), addend: code.local('i32') }))
+    const slots = Array.from({ length: ACCESSES_MAX }, () => ({ page: code.local('i64'), addend: code.local('i32') }))
     this.#locals.set(header, { slots, taken: 0 })
-    for (const { tag } of slots) {
-      code.i64(NO_TAG)
-      code.set(tag)
+    for (const { page, addend } of slots) {
+      code.i64(...NO_PAGE)
+      code.set(page)
+      code.i32(NO_ADDEND)
+      code.set(addend)
     }
   }
 
