@@ -104,9 +104,12 @@ export class Scheduler {
     }
   }
 
+  /**
+   * Ticks go on while anything runs: time slices, timers, and V8, which replaces the baseline code of a running wasm loop by the
+   * optimised only when the loop is entered anew.
+   */
   #askForTicks(): void {
-    const others = this.#runnable.length > 0 || this.#blocked.size > 0 || this.#nextAlarm() < Infinity
-    this.#kernel.words[CONTROL_AT + CONTROL.WANT_TICKS] = others ? 1 : 0
+    this.#kernel.words[CONTROL_AT + CONTROL.WANT_TICKS] = 1
   }
 
   /** From runnable until it blocks, ends or its slice is over. */
