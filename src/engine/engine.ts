@@ -37,8 +37,8 @@ const BLOCK_INSTRUCTIONS = 64
 const INSTRUCTION_BYTES = 15
 const INVALID_OPCODE = 6
 const NEVER = 0x7fffffff
-/** Translation pays for itself after 150–300 executions. */
-const HOT = 200
+/** Translation costs what the interpreter takes for some 1500 executions; less than that is not worth its while. */
+const HOT = 2000
 /** V8 keeps about two host mappings a module: more live modules than this and the process runs into vm.max_map_count. */
 const REGIONS_MAX = 4000
 const DEFAULT_STACK_BYTES = 256 * 1024
@@ -198,6 +198,7 @@ export class Engine {
     const cache = this.#code
     const head = cache.begin(1)
     if (head === 0) return this.#outOfRoom(task)
+    this.#fetchedPage = -1
     const status = this.#decodeAt(task, address, false)
     if (status < 0) return 0
     cache.writeHead(head, address)
@@ -219,6 +220,7 @@ export class Engine {
     const cache = this.#code
     const head = cache.begin(BLOCK_INSTRUCTIONS)
     if (head === 0) return this.#outOfRoom(task)
+    this.#fetchedPage = -1
     cache.writeHead(head, start)
     let record = head + layout.DECODED_SIZE
     let address = start
@@ -256,16 +258,31 @@ export class Engine {
 
   /** Decodes the instruction at a guest address into #decoded: the decoder's status, or -1 with EXIT_REASON set. */
   #decodeAt(task: number, address: number, mark = true): number {
-    const host = this.#host.fetchCode(task, address, mark)
+    const host = this.#fetch(task, address, mark)
     if (host < 0) return this.#fetchFailed(task, host)
     const available = 4096 - (address % 4096)
     const status = decode(this.#bytes, host, host + available, address, this.#decoded)
     if (status !== TRUNCATED) return status
-    const rest = this.#host.fetchCode(task, address + available, mark)
+    const rest = this.#fetch(task, address + available, mark)
     if (rest < 0) return this.#fetchFailed(task, rest)
     this.#window.set(this.#bytes.subarray(host, host + available))
     this.#window.set(this.#bytes.subarray(rest, rest + INSTRUCTION_BYTES), available)
     return decode(this.#window, 0, available + INSTRUCTION_BYTES, address, this.#decoded)
+  }
+
+  /** The page last fetched, while one block or region is decoded: no safepoint comes between. */
+  #fetchedPage = -1
+  #fetchedHost = 0
+
+  #fetch(task: number, address: number, mark: boolean): number {
+    const page = Math.floor(address / 4096)
+    const offset = address % 4096
+    if (page === this.#fetchedPage) return this.#fetchedHost + offset
+    const host = this.#host.fetchCode(task, address, mark)
+    if (host < 0) return host
+    this.#fetchedPage = page
+    this.#fetchedHost = host - offset
+    return host
   }
 
   /** Compiles the region that starts at a hot block and puts it in the block's place. */
@@ -276,6 +293,7 @@ export class Engine {
     const asid = view.getInt32(task + ASID, true)
     const address = this.#code.address(head)
     const reason = view.getInt32(task + EXIT_REASON, true)
+    this.#fetchedPage = -1
     const plan = planRegion(address, (at) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined), MEMORY_PAGES_MAXIMUM)
     view.setInt32(task + EXIT_REASON, reason, true)
     if (plan === undefined) return
