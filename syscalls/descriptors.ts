@@ -1,11 +1,11 @@
-// close(2), dup(2), pipe(2), fcntl(2): descriptors themselves.
+// close(2), dup(2), pipe(2): descriptors themselves. fcntl(2) has its own file.
 import { E, err } from '../src/abi/errno.js'
-import { F, FD_CLOEXEC, O } from '../src/abi/fcntl.js'
+import { O } from '../src/abi/fcntl.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
 import { HostFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Pointer, Size } from './arguments.js'
+import { Fd, Flags, Int, Pointer } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 
 const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
@@ -133,36 +133,4 @@ export const pipe2 = syscall({
   support: full,
   args: { fds: Pointer, flags: Flags },
   run: (task, { fds, flags }) => makePipe(task, fds, flags),
-})
-
-/** What F_SETFL may change. */
-const SETTABLE = O.APPEND | O.NONBLOCK | O.ASYNC | O.DIRECT | O.NOATIME
-
-const COMMANDS: Readonly<Record<number, (task: Task, fd: number, argument: number) => number>> = {
-  [F.DUPFD]: (task, fd, from) => (from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, false)),
-  [F.DUPFD_CLOEXEC]: (task, fd, from) =>
-    from < 0 || from >= limitOf(task) ? err(E.INVAL) : duplicate(task, fd, from, true),
-  [F.GETFD]: (task, fd) => (task.process.files.closeOnExec(fd) ? FD_CLOEXEC : 0),
-  [F.SETFD]: (task, fd, flags) => {
-    task.process.files.setCloseOnExec(fd, (flags & FD_CLOEXEC) !== 0)
-    return 0
-  },
-  [F.GETFL]: (task, fd) => task.process.files.get(fd)!.flags,
-  [F.SETFL]: (task, fd, flags) => {
-    const file = task.process.files.get(fd)!
-    file.flags = (file.flags & ~SETTABLE) | (flags & SETTABLE)
-    return 0
-  },
-}
-
-export const fcntl = syscall({
-  number: 72,
-  name: 'fcntl',
-  returns: Int,
-  support: partial('descriptors and flags; locks and owners are EINVAL'),
-  args: { fd: Fd, command: Int, argument: Size },
-  run(task, { fd, command, argument }) {
-    if (task.process.files.get(fd) === undefined) return err(E.BADF)
-    return COMMANDS[command]?.(task, fd, argument | 0) ?? err(E.INVAL)
-  },
 })

@@ -210,12 +210,12 @@ const SETS = [
   { asks: POLL.OUT | POLL.WRNORM, counts: WRITES },
   { asks: POLL.PRI, counts: POLL.PRI },
 ] as const
-const DESCRIPTORS_MAX = 65536
 
 function selectOnce(task: Task, nfds: number, addresses: readonly number[]): Outcome {
   const { memory, process } = task
   if (nfds < 0) return err(E.INVAL)
-  const count = Math.min(nfds, DESCRIPTORS_MAX)
+  // Bits beyond the descriptor table are not looked at (core_sys_select).
+  const count = Math.min(nfds, process.files.capacity)
   const bytes = Math.ceil(count / 64) * 8
   const sets: (Uint8Array | null)[] = []
   for (const address of addresses) {

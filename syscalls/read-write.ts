@@ -2,18 +2,35 @@
 // Guest buffers are used in place, a bounded number of lines at a time; a transfer that would block waits for its descriptor and is run again.
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
-import { IOV_MAX, IOVEC_SIZE, readIovecBase, readIovecLength } from '../src/abi/uio.js'
-import type { Description } from '../src/processor/files.js'
+import { IOV_MAX, IOVEC_SIZE, RWF, readIovecBase, readIovecLength } from '../src/abi/uio.js'
+import { type Description, StorageFile } from '../src/processor/files.js'
+import type { Segments } from '../src/processor/guest-memory.js'
 import type { Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, InBuffer, Int, Offset, OutBuffer, Pointer, Size } from './arguments.js'
+import { Fd, Flags, InBuffer, Int, Offset, OutBuffer, Pointer, Size } from './arguments.js'
 import { POLLIN, READ, settle, WRITE } from './blocking.js'
-import { full, syscall } from './define.js'
+import { full, partial, syscall } from './define.js'
 
 /** MAX_RW_COUNT: no transfer is longer (read(2)). */
 const COUNT_MAX = 0x7ffff000
+const PAGE = 4096
 /** Current position. */
 const HERE = -1
+
+/** The end of a file comes before a bad buffer (filemap_read). */
+function isAtEnd(file: Description, access: number, offset: number): boolean {
+  if (access !== READ || !(file instanceof StorageFile) || file.isDirectory) return false
+  return (offset === HERE ? file.offset : offset) >= file.storage.size(file.handle)
+}
+
+/** Whole pages, when there is more to come: a pipe's buffers are pages, and each transfer of its own starts a new one. */
+function trim(segments: Segments): void {
+  const excess = segments.bytes % PAGE
+  const last = 2 * segments.count - 1
+  if (segments.bytes <= PAGE || segments.pairs[last]! <= excess) return
+  segments.pairs[last]! -= excess
+  segments.bytes -= excess
+}
 
 /** One contiguous buffer: bytes moved, or an errno. */
 function move(task: Task, file: Description, access: number, address: number, count: number, offset: number): number {
@@ -22,13 +39,15 @@ function move(task: Task, file: Description, access: number, address: number, co
   let done = 0
   while (done < count) {
     const wanted = memory.segments(address + done, count - done, access === READ ? WRITE : READ, segments)
-    if (wanted < 0) return done > 0 ? done : wanted
+    if (wanted < 0) return done > 0 || isAtEnd(file, access, offset) ? done : wanted
+    if (access === WRITE && wanted < count - done) trim(segments)
+    const sent = segments.bytes
     const at = offset === HERE ? HERE : offset + done
     const moved = access === READ ? file.read(segments, at) : file.write(segments, at)
     memory.release(segments)
     if (moved < 0) return done > 0 ? done : moved
     done += moved
-    if (moved < wanted || moved === 0) break
+    if (moved < sent || moved === 0) break
     // A pipe or terminal gives what it has: asking again could be waiting for more.
     if (access === READ && !file.fills && done < count && !file.isReadyFor(POLLIN)) break
   }
@@ -185,6 +204,46 @@ export const pwritev = syscall({
   args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
   run: (task, { fd, iov, iovcnt, offset }) =>
     offset < 0 ? err(E.INVAL) : vectored(task, fd, WRITE, iov, iovcnt, offset),
+})
+
+/** preadv2(2), pwritev2(2): -1 is the current position. */
+function vectored2(
+  task: Task,
+  fd: number,
+  access: number,
+  iov: number,
+  iovcnt: number,
+  offset: number,
+  flags: number,
+): Outcome {
+  if ((flags & ~(RWF.HIPRI | RWF.DSYNC | RWF.SYNC)) !== 0) return err(E.OPNOTSUPP)
+  if (offset < HERE) return err(E.INVAL)
+  const outcome = vectored(task, fd, access, iov, iovcnt, offset)
+  const file = task.process.files.get(fd)
+  const syncs = access === WRITE && (flags & (RWF.DSYNC | RWF.SYNC)) !== 0 && typeof outcome === 'number' && outcome > 0
+  if (!syncs || !(file instanceof StorageFile)) return outcome
+  const synced = file.storage.fsync(file.handle)
+  return synced < 0 ? synced : outcome
+}
+
+const SOME_FLAGS = partial('RWF_NOWAIT and RWF_APPEND are EOPNOTSUPP')
+
+export const preadv2 = syscall({
+  number: 327,
+  name: 'preadv2',
+  returns: Size,
+  support: SOME_FLAGS,
+  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset, unused: Size, flags: Flags },
+  run: (task, { fd, iov, iovcnt, offset, flags }) => vectored2(task, fd, READ, iov, iovcnt, offset, flags),
+})
+
+export const pwritev2 = syscall({
+  number: 328,
+  name: 'pwritev2',
+  returns: Size,
+  support: SOME_FLAGS,
+  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset, unused: Size, flags: Flags },
+  run: (task, { fd, iov, iovcnt, offset, flags }) => vectored2(task, fd, WRITE, iov, iovcnt, offset, flags),
 })
 
 export const lseek = syscall({

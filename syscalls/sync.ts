@@ -122,10 +122,16 @@ const holdersOf = new WeakMap<object, Map<string, Holders>>()
 
 function lock(task: Task, file: StorageFile, operation: number): number {
   let all = holdersOf.get(task.kernel)
-  if (all === undefined) holdersOf.set(task.kernel, (all = new Map()))
+  if (all === undefined) {
+    all = new Map()
+    holdersOf.set(task.kernel, all)
+  }
   const { key } = file.handle
   let holders = all.get(key)
-  if (holders === undefined) all.set(key, (holders = { shared: new Set(), exclusive: null }))
+  if (holders === undefined) {
+    holders = { shared: new Set(), exclusive: null }
+    all.set(key, holders)
+  }
   const others = [...holders.shared].filter((other) => other !== file && other.references > 0)
   const exclusive = holders.exclusive !== null && holders.exclusive.references > 0 ? holders.exclusive : null
   const othersExclusive = exclusive !== null && exclusive !== file

@@ -7,6 +7,7 @@ import type { Syscall } from './define.js'
 import * as descriptors from './descriptors.js'
 import * as directory from './directory.js'
 import * as exit from './exit.js'
+import * as fcntl from './fcntl.js'
 import * as ids from './ids.js'
 import * as links from './links.js'
 import * as memory from './memory.js'
@@ -27,6 +28,7 @@ import * as xattr from './xattr.js'
 const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   readWrite,
   descriptors,
+  fcntl,
   memory,
   exit,
   signals,

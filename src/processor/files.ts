@@ -8,6 +8,7 @@ import { S } from '../abi/stat.js'
 import type { Host, MemoryWindow } from '../host/host.js'
 import type { FileHandle } from '../wire/layout.js'
 import type { Segments } from './guest-memory.js'
+import { releaseLocks } from './record-locks.js'
 import type { Storage } from './storage.js'
 
 export abstract class Description {
@@ -125,6 +126,7 @@ export class StorageFile extends Description {
   }
 
   close(): void {
+    releaseLocks(this.storage, this.handle.key, this)
     this.storage.release(this.handle)
   }
 }
@@ -224,6 +226,13 @@ export class FileTable {
     if (slot !== undefined) slot.closeOnExec = on
   }
 
+  /** Descriptors that the kernel's table would have room for: 64, or a power of two times 128 (alloc_fdtable, fs/file.c). */
+  get capacity(): number {
+    let capacity = 64
+    while (capacity < this.#slots.length) capacity *= 2
+    return capacity
+  }
+
   lowestFree(from: number): number {
     let fd = from
     while (this.#slots[fd] !== undefined) fd++
@@ -244,14 +253,14 @@ export class FileTable {
     const old = this.#slots[fd]
     while (this.#slots.length < fd) this.#slots.push(undefined)
     this.#slots[fd] = { description, closeOnExec }
-    if (old !== undefined) drop(old.description)
+    if (old !== undefined) this.#drop(old.description)
   }
 
   close(fd: number): number {
     const slot = this.#slots[fd]
     if (slot === undefined) return err(E.BADF)
     this.#slots[fd] = undefined
-    drop(slot.description)
+    this.#drop(slot.description)
     return 0
   }
 
@@ -277,8 +286,10 @@ export class FileTable {
     if (--this.users > 0) return
     for (const fd of this.list()) this.close(fd)
   }
-}
 
-function drop(description: Description): void {
-  if (--description.references === 0) description.close()
+  /** A descriptor less; the table's record locks of the file go with any of them (fcntl(2)). */
+  #drop(description: Description): void {
+    if (description instanceof StorageFile) releaseLocks(description.storage, description.handle.key, this)
+    if (--description.references === 0) description.close()
+  }
 }

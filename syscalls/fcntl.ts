@@ -1,0 +1,130 @@
+// fcntl(2): descriptor flags, status flags, record locks, pipe sizes. Each command is a row.
+import { E, err } from '../src/abi/errno.js'
+import { F, F_LOCK, FD_CLOEXEC, FLOCK_SIZE, O, SEEK } from '../src/abi/fcntl.js'
+import { RLIMIT } from '../src/abi/resource.js'
+import { readSigned, writeWord } from '../src/abi/word.js'
+import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { BLOCK, type Outcome } from '../src/processor/kernel.js'
+import { conflicting, type RecordLock, setLock } from '../src/processor/record-locks.js'
+import type { Task } from '../src/processor/task.js'
+import { Fd, Int, Size } from './arguments.js'
+import { partial, syscall } from './define.js'
+
+/** What F_SETFL may change. */
+const SETTABLE = O.APPEND | O.NONBLOCK | O.ASYNC | O.DIRECT | O.NOATIME
+/** How long a lock that somebody else holds waits before it is asked for again. */
+const LOCK_NSEC = 2e6
+
+type Command = (task: Task, file: Description, fd: number, argument: number) => Outcome
+
+const duplicate =
+  (closeOnExec: boolean): Command =>
+  (task, file, _fd, from) => {
+    const limit = task.process.limits[RLIMIT.NOFILE]!.current
+    return from < 0 || from >= limit ? err(E.INVAL) : task.process.files.add(file, closeOnExec, limit, from)
+  }
+
+/** The lock in a struct flock, or an errno. */
+function readLock(task: Task, file: StorageFile, address: number, ofDescription: boolean): RecordLock | number {
+  if (task.memory.load(address, FLOCK_SIZE) < 0) return err(E.FAULT)
+  const { scratch } = task.memory
+  const type = scratch.getInt16(0, true)
+  const whence = scratch.getInt16(2, true)
+  const length = readSigned(scratch, 16)
+  if (ofDescription && scratch.getInt32(24, true) !== 0) return err(E.INVAL)
+  let start = readSigned(scratch, 8)
+  if (whence === SEEK.CUR) start += file.offset
+  else if (whence === SEEK.END) start += file.storage.size(file.handle)
+  else if (whence !== SEEK.SET) return err(E.INVAL)
+  // A negative length is the bytes before the start (fcntl(2)).
+  const end = length === 0 ? Infinity : length > 0 ? start + length : start
+  if (length < 0) start += length
+  if (start < 0) return err(E.INVAL)
+  if (type !== F_LOCK.RDLCK && type !== F_LOCK.WRLCK && type !== F_LOCK.UNLCK) return err(E.INVAL)
+  const owner = ofDescription ? file : task.process.files
+  return { owner, pid: ofDescription ? -1 : task.process.pid, type, start, end }
+}
+
+const getLock =
+  (ofDescription: boolean): Command =>
+  (task, file, _fd, address) => {
+    if (!(file instanceof StorageFile)) return err(E.INVAL)
+    const wanted = readLock(task, file, address, ofDescription)
+    if (typeof wanted === 'number') return wanted
+    if (wanted.type === F_LOCK.UNLCK && !ofDescription) return err(E.INVAL)
+    const found = conflicting(file.storage, file.handle.key, wanted)
+    const { scratch } = task.memory
+    scratch.setInt16(0, found?.type ?? F_LOCK.UNLCK, true)
+    if (found !== null) {
+      scratch.setInt16(2, SEEK.SET, true)
+      writeWord(scratch, 8, found.start)
+      writeWord(scratch, 16, found.end === Infinity ? 0 : found.end - found.start)
+      scratch.setInt32(24, found.pid, true)
+    }
+    return task.memory.store(address, FLOCK_SIZE)
+  }
+
+const takeLock =
+  (ofDescription: boolean, waits: boolean): Command =>
+  (task, file, _fd, address) => {
+    if (!(file instanceof StorageFile)) return err(E.INVAL)
+    const wanted = readLock(task, file, address, ofDescription)
+    if (typeof wanted === 'number') return wanted
+    if (wanted.type === F_LOCK.RDLCK && !file.readable) return err(E.BADF)
+    if (wanted.type === F_LOCK.WRLCK && !file.writable) return err(E.BADF)
+    const free = wanted.type === F_LOCK.UNLCK || conflicting(file.storage, file.handle.key, wanted) === null
+    if (free) {
+      setLock(file.storage, file.handle.key, wanted)
+      return 0
+    }
+    if (!waits) return err(E.AGAIN)
+    task.wait.deadlineNsec = task.kernel.clock.monotonicNsec() + LOCK_NSEC
+    return BLOCK
+  }
+
+const ofPipe =
+  (command: number): Command =>
+  (task, file, _fd, argument) =>
+    file instanceof HostFile ? task.kernel.host.fcntl(file.fd, command, argument | 0) : err(E.BADF)
+
+const COMMANDS: Readonly<Record<number, Command>> = {
+  [F.DUPFD]: duplicate(false),
+  [F.DUPFD_CLOEXEC]: duplicate(true),
+  [F.GETFD]: (task, _file, fd) => (task.process.files.closeOnExec(fd) ? FD_CLOEXEC : 0),
+  [F.SETFD]: (task, _file, fd, flags) => {
+    task.process.files.setCloseOnExec(fd, (flags & FD_CLOEXEC) !== 0)
+    return 0
+  },
+  [F.GETFL]: (_task, file) => file.flags,
+  [F.SETFL]: (_task, file, _fd, flags) => {
+    file.flags = (file.flags & ~SETTABLE) | (flags & SETTABLE)
+    return 0
+  },
+  [F.GETLK]: getLock(false),
+  [F.SETLK]: takeLock(false, false),
+  [F.SETLKW]: takeLock(false, true),
+  [F.OFD_GETLK]: getLock(true),
+  [F.OFD_SETLK]: takeLock(true, false),
+  [F.OFD_SETLKW]: takeLock(true, true),
+  [F.GETPIPE_SZ]: ofPipe(F.GETPIPE_SZ),
+  [F.SETPIPE_SZ]: ofPipe(F.SETPIPE_SZ),
+}
+/** What an O_PATH descriptor has (open(2)). */
+const OF_PATHS = new Set<number>([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL])
+/** Commands whose argument is an int; the others take an address. */
+const NUMERIC = new Set<number>([F.DUPFD, F.DUPFD_CLOEXEC, F.SETFD, F.SETFL, F.SETPIPE_SZ])
+
+export const fcntl = syscall({
+  number: 72,
+  name: 'fcntl',
+  returns: Int,
+  support: partial('record locks are between the processes here, without EDEADLK; no owners, leases or seals'),
+  args: { fd: Fd, command: Int, argument: Size },
+  run(task, { fd, command, argument }) {
+    const file = task.process.files.get(fd)
+    if (file === undefined) return err(E.BADF)
+    if ((file.flags & O.PATH) !== 0 && !OF_PATHS.has(command)) return err(E.BADF)
+    const row = COMMANDS[command]
+    return row === undefined ? err(E.INVAL) : row(task, file, fd, NUMERIC.has(command) ? argument | 0 : argument)
+  },
+})
