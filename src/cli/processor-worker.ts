@@ -57,13 +57,18 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
   const manager = await managerFor(options, host, storage)
   const counters = newCounters()
+  let engine: Engine | undefined
   const processor = new Processor({
     memory,
     cache,
     host,
     storage,
     manager,
-    makeEngine: (engine) => new Engine({ ...engine, tier: options.engine }),
+    makeEngine(parts) {
+      const hot = options.hot === null ? {} : { hotThreshold: options.hot }
+      engine = new Engine({ ...parts, tier: options.engine, ...hot })
+      return engine
+    },
     dispatch: dispatcher(counters, options.strace ? (line) => complain(host, `${line}\n`) : null),
     deterministic: options.deterministic,
     seed: options.seed,
@@ -85,7 +90,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const status = processor.run()
   if (options.stats !== 'none') {
     const { reportStatistics } = await import('./statistics.js')
-    complain(host, reportStatistics(options.stats, kernel, counters, manager))
+    complain(host, reportStatistics(options.stats, kernel, counters, manager, engine))
   }
   if (isSignaled(status)) host.dieBySignal(termSignalOf(status))
   return isSignaled(status) ? 128 + termSignalOf(status) : exitCodeOf(status)

@@ -13,6 +13,9 @@ interface Option {
   parse(value: string, before: RunOptions): Partial<RunOptions> | string
 }
 
+/** The hash table of code and room for a few blocks. */
+const CODE_SIZE_MIN = 2 << 20
+
 const whole = (value: string, made: (number: number) => Partial<RunOptions>): Partial<RunOptions> | string =>
   /^\d+$/.test(value) ? made(Number(value)) : `${value} is not a whole number`
 
@@ -99,6 +102,21 @@ export const OPTIONS: readonly Option[] = [
     parse: (engine) =>
       engine === 'interpreter' || engine === 'regions' ? { engine } : `${engine} is neither interpreter nor regions`,
   },
+  {
+    name: '--hot',
+    value: 'N',
+    help: 'compile code that was entered N times',
+    parse: (value) => whole(value, (hot) => ({ hot })),
+  },
+  {
+    name: '--code',
+    value: 'SIZE',
+    help: 'room for decoded code (default 96M, at least 2M)',
+    parse(value) {
+      const codeSize = parseSize(value)
+      return codeSize >= CODE_SIZE_MIN ? { codeSize } : `${value} is not a size of 2M or more`
+    },
+  },
 ]
 
 const shown = ({ name, value }: Option): string =>
@@ -141,6 +159,8 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     seed: 1,
     vcpus: 1,
     engine: 'regions',
+    hot: null,
+    codeSize: DEFAULT_OPTIONS.codeSize,
   }
   let at = 0
   let startsElsewhere = false

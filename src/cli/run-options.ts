@@ -18,6 +18,10 @@ export interface RunOptions {
   readonly seed: number
   readonly vcpus: number
   readonly engine: 'interpreter' | 'regions'
+  /** Entries into a block before it is compiled; null: the engine's own. */
+  readonly hot: number | null
+  /** Bytes for decoded code; when they are full, all code is dropped. */
+  readonly codeSize: number
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }

@@ -52,6 +52,7 @@ export function run(options: RunOptions): Promise<number> {
     ways: options.ways,
     policy: options.policy,
     vcpus: options.vcpus,
+    codeSize: options.codeSize,
   }
   const { pages } = memoryMap(cache)
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })

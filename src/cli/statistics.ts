@@ -1,6 +1,7 @@
 // What --stats prints when the guest has ended: the ExCache's counters, the memory manager's, the system calls.
 
 import { type SyscallCounters, table } from '../../syscalls/table.js'
+import type { Engine } from '../engine/engine.js'
 import { COUNTERS } from '../excache/counters.js'
 import type { Kernel } from '../processor/kernel.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
@@ -10,6 +11,7 @@ export function reportStatistics(
   kernel: Kernel,
   { calls, unknown }: SyscallCounters,
   manager: MemoryMethods,
+  engine: Engine | undefined,
 ): string {
   const excache = kernel.cache.counters()
   const memory = manager.statistics()
@@ -18,9 +20,13 @@ export function reportStatistics(
       ([, count]) => count > 0,
     ),
   )
+  // Peak of the whole OS process: cache, tables, V8 and its machine code (getrusage(2), ru_maxrss).
+  const host = { ...engine?.counters(), residentBytesMax: process.resourceUsage().maxRSS * 1024 }
   const missing = Object.fromEntries(unknown)
-  if (form === 'json') return `${JSON.stringify({ excache, memory, syscalls, missing })}\n`
+  if (form === 'json') return `${JSON.stringify({ host, excache, memory, syscalls, missing })}\n`
   const lines = [
+    'host',
+    ...Object.entries(host).map(([name, value]) => `  ${String(value).padStart(12)}  ${name}`),
     'excache',
     ...COUNTERS.map(({ name, meaning }) => `  ${String(excache[name]).padStart(12)}  ${name.padEnd(12)} ${meaning}`),
     'memory manager',

@@ -65,6 +65,9 @@ export class Engine {
   readonly #regionTable: WebAssembly.Table
   readonly #memory: WebAssembly.Memory
   #regions = 0
+  /** Since the start. */
+  #compiled = 0
+  #cleared = 0
   /** Code was dropped during a syscall: what runs may be stale, so the syscall must come back to the root. */
   #invalidated = false
 
@@ -101,6 +104,7 @@ export class Engine {
   run(task: number): number {
     if (this.#full) {
       this.#code.clear()
+      this.#cleared++
       this.#regions = 0
       for (let n = 0; n < this.#regionTable.length; n++) this.#regionTable.set(n, null)
       // V8 keeps every instance that imports a table alive with that table: later regions get another, so these can go.
@@ -121,6 +125,11 @@ export class Engine {
       this.#alone = true
     }
     return any
+  }
+
+  /** What --stats shows. */
+  counters(): { readonly regionsCompiled: number; readonly codeCleared: number } {
+    return { regionsCompiled: this.#compiled, codeCleared: this.#cleared }
   }
 
   /** The address space is gone. */
@@ -322,6 +331,7 @@ export class Engine {
     const module = new WebAssembly.Module(new Uint8Array(region.bytes))
     const instance = new WebAssembly.Instance(module, { lego: { memory: this.#memory, helpers: this.#helperTable } })
     const slot = this.#regions++
+    this.#compiled++
     if (slot >= this.#regionTable.length) this.#regionTable.grow(Math.max(64, this.#regionTable.length))
     this.#regionTable.set(slot, instance.exports.region)
     view.setInt32(head + layout.REGION, slot, true)
