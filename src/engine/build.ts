@@ -2,7 +2,8 @@
 
 import { writeFileSync } from 'node:fs'
 import { buildInterpreter } from './interpreter.js'
+import { INTERPRETER_FILE } from './interpreter-file.js'
 
 const bytes = buildInterpreter()
-writeFileSync(new URL('./interpreter.wasm', import.meta.url), bytes)
+writeFileSync(INTERPRETER_FILE, bytes)
 console.log(`interpreter.wasm: ${bytes.length} bytes`)

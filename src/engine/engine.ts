@@ -12,6 +12,7 @@ import { GENERAL_PROTECTION, HELPERS } from './helpers.js'
 import { type EngineHost, EXIT, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
 import { HANDLER_OF } from './hub-module.js'
+import { INTERPRETER_FILE } from './interpreter-file.js'
 import { buildInterpreter, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
 import { planRegion } from './regions/compile.js'
 import { CALL_SITE_SIZE, SITE_SIZE } from './regions/emit.js'
@@ -357,7 +358,7 @@ let cached: Uint8Array<ArrayBuffer> | undefined
 function interpreterBytes(): Uint8Array<ArrayBuffer> {
   if (cached === undefined) {
     try {
-      cached = new Uint8Array(readFileSync(new URL('./interpreter.wasm', import.meta.url)))
+      cached = new Uint8Array(readFileSync(INTERPRETER_FILE))
     } catch {
       cached = new Uint8Array(buildInterpreter())
     }

@@ -20,6 +20,7 @@ import {
   GPR,
   RIP,
   SCRATCH,
+  SECOND_WAY_HITS,
   TRANSLATION,
 } from './record.js'
 import { divisionHelpers } from './division-helpers.js'
@@ -60,98 +61,55 @@ const store = (code: Code, offset: number, value: number) => {
   code.memory('i32.store', offset)
 }
 
-/** Translates one page's access: way 0, way 1, then the machine. (task, address i64, access) → host or 0. */
-function translatePage(hub: Hub): Code {
-  const code = new Code(3)
-  const entry = code.local('i32')
-  const answer = code.local('i32')
-  code.get(0)
-  code.memory('i32.load', TRANSLATION)
-  code.get(1)
-  code.i64(INDEX_SHIFT, 0)
-  code.op('i64.shr_u')
-  code.op('i32.wrap_i64')
-  code.i32(INDEX_MASK)
-  code.op('i32.and')
-  code.op('i32.add')
-  code.set(entry)
-  for (const way of [0, WAY_SIZE]) {
-    code.get(entry)
-    code.get(2)
-    code.i32(WRITE)
-    code.op('i32.eq')
-    code.i32(Math.log2(WRITE_TAG - READ_TAG))
-    code.op('i32.shl')
-    code.op('i32.add')
-    code.memory('i64.load', way + READ_TAG)
-    code.get(1)
-    code.i64(PAGE_MASK)
-    code.op('i64.and')
-    code.op('i64.eq')
-    code.if()
-    code.get(entry)
-    code.memory('i32.load', way + ADDEND)
-    code.get(1)
-    code.op('i32.wrap_i64')
-    code.op('i32.add')
-    code.return()
-    code.end()
-  }
-  // Addresses from 2^47 up: canonical ones are the kernel's (a page fault), the others raise #GP (SDM 3.3.7.1).
-  code.get(1)
-  code.i64(47, 0)
-  code.op('i64.shr_u')
-  code.op('i64.eqz')
-  code.op('i32.eqz')
-  code.if()
-  store(code, EXIT_REASON, EXIT.fault)
-  store(code, FAULT_SIGNAL, SIGSEGV)
-  code.get(1)
-  code.i64(47, 0)
-  code.op('i64.shr_s')
-  code.i64(-1)
-  code.op('i64.eq')
-  code.if()
-  store(code, FAULT_CODE, SEGV_MAPERR)
-  store(code, FAULT_TRAP, PAGE_FAULT)
-  store(code, FAULT_ERROR, 5)
-  code.get(0)
-  code.get(1)
-  code.memory('i64.store', FAULT_ADDRESS)
-  code.else()
-  store(code, FAULT_CODE, SI_KERNEL)
-  store(code, FAULT_TRAP, GENERAL_PROTECTION)
-  store(code, FAULT_ERROR, 0)
-  code.get(0)
-  code.i64(0, 0)
-  code.memory('i64.store', FAULT_ADDRESS)
-  code.end()
-  code.i32(0)
-  code.return()
-  code.end()
-  code.get(0)
-  code.get(1)
-  code.op('f64.convert_i64_u')
-  code.get(2)
-  hub.call(code, 'refill')
-  code.tee(answer)
-  code.i32(0)
-  code.op('i32.gt_s')
-  code.if()
-  code.get(answer)
-  code.return()
-  code.end()
-  code.get(0)
-  code.i32(EXIT.poll)
-  code.i32(EXIT.fault)
-  code.get(answer)
-  code.i32(RETRY)
-  code.op('i32.eq')
-  code.select()
-  code.memory('i32.store', EXIT_REASON)
-  code.i32(0)
-  return code
-}
+/** Hits in way 1 between two visits to the machine, which then swaps the ways (under the ExCache's lock, as all writes to arrays). */
+const PROMOTE_AFTER = 32
+
+/** What a page's access answers from one way of the array at $entry. */
+const way = (offset: number, hit: string) => `
+  (if (i64.eq (i64.load (i32.add $entry $tag) +${offset}) (i64.and $address (i64 ${PAGE_MASK})))
+    (then
+      ${hit}
+      (return (i32.add (i32.load $entry +${offset + ADDEND}) (i32.wrap_i64 $address)))))`
+
+/**
+ * Translates one page's access: way 0, way 1, then the machine. (task, address i64, access) → host or 0. Addresses from 2^47 up: canonical
+ * ones are the kernel's (a page fault), the others raise #GP (SDM vol. 1, 3.3.7.1).
+ */
+const translatePage = (hub: Hub): Code =>
+  assemble(
+    `(param $task i32) (param $address i64) (param $access i32) (local $entry i32) (local $tag i32) (local $answer i32)
+    (set $entry (i32.add (i32.load $task +${TRANSLATION})
+      (i32.and (i32.wrap_i64 (i64.shr_u $address (i64 ${INDEX_SHIFT}))) (i32 ${INDEX_MASK}))))
+    (set $tag (select (i32 ${WRITE_TAG}) (i32 ${READ_TAG}) (i32.eq $access (i32 ${WRITE}))))
+    ${way(0, '')}
+    (block $promote
+      ${way(
+        WAY_SIZE,
+        `(i32.store $task (i32.add (i32.load $task +${SECOND_WAY_HITS}) (i32 1)) +${SECOND_WAY_HITS})
+        (br_if $promote (i32.eqz (i32.rem_u (i32.load $task +${SECOND_WAY_HITS}) (i32 ${PROMOTE_AFTER}))))`,
+      )})
+    (if (i64.ne (i64.shr_u $address (i64 47)) (i64 0))
+      (then
+        (i32.store $task (i32 ${EXIT.fault}) +${EXIT_REASON})
+        (i32.store $task (i32 ${SIGSEGV}) +${FAULT_SIGNAL})
+        (if (i64.eq (i64.shr_s $address (i64 47)) (i64 -1))
+          (then
+            (i32.store $task (i32 ${SEGV_MAPERR}) +${FAULT_CODE})
+            (i32.store $task (i32 ${PAGE_FAULT}) +${FAULT_TRAP})
+            (i32.store $task (i32.or (i32 5) (i32.shl (i32.eq $access (i32 ${WRITE})) (i32 1))) +${FAULT_ERROR})
+            (i64.store $task $address +${FAULT_ADDRESS}))
+          (else
+            (i32.store $task (i32 ${SI_KERNEL}) +${FAULT_CODE})
+            (i32.store $task (i32 ${GENERAL_PROTECTION}) +${FAULT_TRAP})
+            (i32.store $task (i32 0) +${FAULT_ERROR})
+            (i64.store $task (i64 0) +${FAULT_ADDRESS})))
+        (return (i32 0))))
+    (set $answer (call $refill $task (f64.convert_i64_u $address) $access))
+    (if (i32.gt_s $answer (i32 0)) (then (return $answer)))
+    (i32.store $task (select (i32 ${EXIT.poll}) (i32 ${EXIT.fault}) (i32.eq $answer (i32 ${RETRY}))) +${EXIT_REASON})
+    (i32 0)`,
+    (name) => hub.index(name),
+  )
 
 /** (task, address, size | aligned << 8) → host address or 0; a crossing access answers the record's scratch area. */
 const slowAccess =
