@@ -304,7 +304,9 @@ export class Engine {
     const address = this.#code.address(head)
     const reason = view.getInt32(task + EXIT_REASON, true)
     this.#fetchedPage = -1
-    const plan = planRegion(address, (at) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined), MEMORY_PAGES_MAXIMUM)
+    const read = (at: number) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined)
+    const reached = (at: number) => this.#code.find(asid, at) !== 0
+    const plan = planRegion(address, read, reached, MEMORY_PAGES_MAXIMUM)
     view.setInt32(task + EXIT_REASON, reason, true)
     if (plan === undefined) return
     if (this.#regions >= REGIONS_MAX) {

@@ -33,12 +33,13 @@ function record(decoded: Decoded): Instruction {
 }
 
 /** Plans the region that starts at `entry`; undefined when there is nothing to compile. */
-export function planRegion(entry: number, read: Reader, memoryPages: number): Plan | undefined {
+export function planRegion(entry: number, read: Reader, reached: (address: number) => boolean, memoryPages: number): Plan | undefined {
   const source: Source = {
     instruction(address) {
       const decoded = read(address)
       return decoded === undefined ? undefined : record(decoded)
     },
+    reached,
   }
   const blocks = discover(entry, source)
   if (blocks.length === 0) return undefined

@@ -1,5 +1,5 @@
 // Finds the code of a region: from an entry along direct branches, bounded, cut into basic blocks. Calls stay inside a block
-// (they come back); what lies beyond the bounds is an exit.
+// (they come back); what lies beyond the bounds, or was never reached, is an exit.
 
 import type { Decoded } from '../../x86/decoder.js'
 import { type Flow, flowOf } from '../../x86/flow.js'
@@ -32,6 +32,8 @@ const REACH = 16 * 1024
 export type Source = {
   /** The instruction at an address, decoded into an object of its own and recorded; undefined where there is none to compile. */
   instruction(address: number): Instruction | undefined
+  /** Whether control has been at this branch target yet: what never ran is left out. */
+  reached(address: number): boolean
 }
 
 const isSite = (effect: Effect) => effect.kind === 'load' || effect.kind === 'store' || effect.kind === 'modify' || effect.kind === 'atomic'
@@ -54,7 +56,7 @@ export function discover(entry: number, source: Source): Block[] {
       instructions.set(at, instruction)
       for (const effect of instruction.effects) if (isSite(effect)) sites++
       const target = targetOf(instruction)
-      if (target !== undefined && Math.abs(target - entry) <= REACH && !leaders.has(target)) {
+      if (target !== undefined && Math.abs(target - entry) <= REACH && !leaders.has(target) && source.reached(target)) {
         leaders.add(target)
         work.push(target)
       }
