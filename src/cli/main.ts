@@ -73,4 +73,7 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   return USAGE
 }
 
-process.exitCode = await main(process.argv.slice(2))
+// No top-level await: the bundle is CommonJS.
+void main(process.argv.slice(2)).then((status) => {
+  process.exitCode = status
+})

@@ -1,7 +1,8 @@
 // `lego run`: starts the worker that runs the guest. The main thread only owns host signals, time-slice ticks and the exit status.
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { INTERPRETER_FILE } from '../engine/interpreter-file.js'
 import { POLL } from '../engine/record.js'
 import { CONTROL, CONTROL_BASE, DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
 import type { WorkerInput } from './processor-worker.js'
@@ -44,6 +45,18 @@ function pollRunning(words: Int32Array): void {
   if (record !== 0) Atomics.store(words, (record + POLL) >> 2, 1)
 }
 
+/** V8 gives the worker a module of the same bytes that lives here. */
+const kept: WebAssembly.Module[] = []
+
+/** Compiles the interpreter while the worker starts, which needs it next. */
+function keepInterpreter(): void {
+  try {
+    kept.push(new WebAssembly.Module(readFileSync(INTERPRETER_FILE)))
+  } catch {
+    // The engine makes one when there is no file.
+  }
+}
+
 /** Starts the guest and resolves to the exit status; a guest that died by a signal takes this process with it. */
 export function run(options: RunOptions): Promise<number> {
   const cache = {
@@ -66,6 +79,7 @@ export function run(options: RunOptions): Promise<number> {
     stderr: true,
   })
   forwardSignals(words)
+  keepInterpreter()
   const ticks = setInterval(() => {
     if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) !== 0) pollRunning(words)
   }, TICK_MS)

@@ -1,0 +1,76 @@
+// Build step after tsc: puts what `lego run` needs into dist/start, two files instead of two hundred, with V8's code cache of the one
+// that the worker runs. `node dist/src/cli/bundle.js`. Half of a short run is else spent on finding and compiling small modules;
+// nothing depends on it: bin/lego takes what tsc made when that is newer.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build, type Plugin } from 'esbuild'
+
+const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
+
+const compiled = pathOf('./')
+const bundled = pathOf('../../start')
+/** Made here and then renamed: a bundle is never seen without its cache, nor with another's. */
+const building = `${bundled}.${process.pid}`
+/** A run of it fills the code cache. */
+const warmUp = pathOf('../../../fixtures/bin/functions')
+
+/** What is found by its place beside the compiled file: found from the bundle as well. */
+const PLACES: readonly { readonly file: RegExp; readonly from: string; readonly to: string }[] = [
+  { file: /\/elf-image\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
+  { file: /\/libc\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
+  { file: /\/interpreter-file\.js$/, from: './interpreter.wasm', to: '../../src/engine/interpreter.wasm' },
+]
+
+const places: Plugin = {
+  name: 'places',
+  setup({ onLoad, onResolve }) {
+    for (const { file, from, to } of PLACES)
+      onLoad({ filter: file }, ({ path }) => {
+        const text = readFileSync(path, 'utf8')
+        if (!text.includes(from)) throw new Error(`${path} no longer says ${from}`)
+        return { contents: text.replace(from, to) }
+      })
+    // Commands other than `run` are loaded from where tsc put them.
+    onResolve({ filter: /^\.\/(memory|syscalls|compare)\.js$/ }, ({ path, importer }) =>
+      importer.endsWith('/cli/main.js') ? { path: `../../src/cli/${path}`, external: true } : null,
+    )
+  },
+}
+
+async function bundle(entry: string, output: string): Promise<void> {
+  await build({
+    entryPoints: [`${compiled}${entry}.js`],
+    outfile: `${building}/cli/${output}.js`,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    charset: 'ascii',
+    legalComments: 'none',
+    external: ['koffi'],
+    define: { 'import.meta.url': 'bundleUrl' },
+    banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
+    plugins: [places],
+    logLevel: 'warning',
+  })
+}
+
+function writeCodeCache(): void {
+  const { status } = spawnSync(process.execPath, [`${building}/cli/main.js`, 'run', warmUp], {
+    env: { ...process.env, LEGO_WRITE_CODE_CACHE: '1' },
+    stdio: 'ignore',
+  })
+  if (status !== 0 || !existsSync(`${building}/cli/processor.cache`))
+    console.error('no code cache: lego does not run a program here; it starts more slowly without')
+}
+
+rmSync(building, { recursive: true, force: true })
+mkdirSync(`${building}/cli`, { recursive: true })
+writeFileSync(`${building}/package.json`, '{ "type": "commonjs" }\n')
+await bundle('main', 'main')
+await bundle('cached-start', 'processor-worker')
+await bundle('processor-worker', 'processor')
+writeCodeCache()
+rmSync(bundled, { recursive: true, force: true })
+renameSync(building, bundled)
