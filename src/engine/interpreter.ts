@@ -2,7 +2,7 @@
 // semantics with operands read from a decoded record (decoded.ts); a handler ends by tail-calling the next record's.
 // `buildInterpreter()` gives the hub module: handlers, dispatch, helpers and the table of regions.
 
-import { assert } from '../lib/assert.js'
+import { unreachable } from '../lib/assert.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
 import { auxOf, CANONICAL, resultOf } from '../x86/flags.js'
@@ -45,7 +45,7 @@ VARIANTS.forEach((variant, index) => {
 /** Handler index of a decoded instruction. */
 export function handlerFor(form: Form, width: Width, memory: boolean, lock: boolean, repeat: Variant['repeat']): number {
   const index = handlers[form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)] as number
-  assert(index >= 0, `no handler for ${form.encoding} ${form.mnemonic}`)
+  if (index < 0) unreachable(`no handler for ${form.encoding} ${form.mnemonic}`)
   return index
 }
 

@@ -1,7 +1,7 @@
 // Writes WebAssembly binaries: `Code` is the instruction stream of one function, `ModuleBuilder` the module around it.
 // Knows nothing of x86. Leaves out what Lego does not use (data segments, multi-value blocks, exceptions).
 
-import { assert } from '../lib/assert.js'
+import { assert, unreachable } from '../lib/assert.js'
 import { LANE, MEMORY, PURE, TYPE_BYTE, type Type } from './opcodes.js'
 
 /** A growing byte buffer with LEB128 writers. */
@@ -109,13 +109,13 @@ export class Code extends Bytes {
   /** A pure instruction by its wasm name. */
   op(name: string): void {
     const op = PURE[name]
-    assert(op !== undefined, `no such wasm instruction: ${name}`)
+    if (op === undefined) unreachable(`no such wasm instruction: ${name}`)
     for (const byte of op.bytes) this.byte(byte)
   }
 
   lane(name: string, lane: number): void {
     const op = LANE[name]
-    assert(op !== undefined, `no such wasm lane instruction: ${name}`)
+    if (op === undefined) unreachable(`no such wasm lane instruction: ${name}`)
     this.bytes(op.bytes)
     this.byte(lane)
   }
@@ -129,7 +129,7 @@ export class Code extends Bytes {
   /** A load, store or atomic by its wasm name; unaligned unless atomic. */
   memory(name: string, offset = 0): void {
     const op = MEMORY[name]
-    assert(op !== undefined, `no such wasm memory instruction: ${name}`)
+    if (op === undefined) unreachable(`no such wasm memory instruction: ${name}`)
     this.bytes(op.bytes)
     this.byte(op.atomic ? Math.log2(op.size) : 0)
     this.u32(offset)

@@ -1,22 +1,22 @@
 // Builders of pure IR expressions, generic over i32 and i64: `add(a, b)` takes its type from its operands. They fold the
 // few cases that come up when operands are constants, so that what a region compiles is what a compiler would have written.
 
-import { assert } from '../lib/assert.js'
+import { assert, unreachable } from '../lib/assert.js'
 import { LANE, PURE } from '../wasm/opcodes.js'
 import { i32, i64, isConst, type Node, type Type, type Width } from './ir.js'
 
 /** Any pure wasm instruction by name. */
 export function pure(op: string, ...args: Node[]): Node {
   const row = PURE[op]
-  assert(row !== undefined, `no such pure operation: ${op}`)
-  assert(row.args.length === args.length, `${op} takes ${row.args.length} operands`)
-  for (let n = 0; n < args.length; n++) assert(args[n]?.type === row.args[n], `${op}: operand ${n} is ${args[n]?.type}, not ${row.args[n]}`)
+  if (row === undefined) unreachable(`no such pure operation: ${op}`)
+  if (row.args.length !== args.length) unreachable(`${op} takes ${row.args.length} operands`)
+  for (let n = 0; n < args.length; n++) if (args[n]?.type !== row.args[n]) unreachable(`${op}: operand ${n} is ${args[n]?.type}, not ${row.args[n]}`)
   return { kind: 'pure', type: row.result, op, args }
 }
 
 export function lane(op: string, index: number, ...args: Node[]): Node {
   const row = LANE[op]
-  assert(row !== undefined, `no such lane operation: ${op}`)
+  if (row === undefined) unreachable(`no such lane operation: ${op}`)
   return { kind: 'lane', type: row.result, op, args, lane: index }
 }
 

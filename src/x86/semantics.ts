@@ -3,7 +3,7 @@
 // The environment decides what an operand is: a known register (regions) or a field of a decoded record (interpreter).
 // Register and flag updates are deferred to the end of the instruction, whatever the order they are recorded in.
 
-import { assert } from '../lib/assert.js'
+import { unreachable } from '../lib/assert.js'
 import { MEMORY } from '../wasm/opcodes.js'
 import { add, constant, cut, integerType, lane, pure, sext64, signExtend, sub, wrap, zext64 } from './expr.js'
 import { condition } from './flags.js'
@@ -83,7 +83,7 @@ export class Sem {
 
   #operand(index: number): Operand {
     const operand = this.#operands[index]
-    assert(operand !== undefined, `the form has no operand ${index}`)
+    if (operand === undefined) unreachable(`the form has no operand ${index}`)
     return operand
   }
 
@@ -229,7 +229,7 @@ export class Sem {
   /** A load by its wasm name, e.g. 'f64.load', 'i32.load8_s', 'v128.load64_zero'. */
   loadAs(op: string, address: Node, aligned = false): Node {
     const row = MEMORY[op]
-    assert(row !== undefined, `no such load: ${op}`)
+    if (row === undefined) unreachable(`no such load: ${op}`)
     const out = this.#temp(row.type)
     this.effects.push({ kind: 'load', out, op, address, access: access(row.size, aligned) })
     return out
@@ -241,7 +241,7 @@ export class Sem {
 
   storeAs(op: string, address: Node, value: Node, aligned = false): void {
     const row = MEMORY[op]
-    assert(row !== undefined, `no such store: ${op}`)
+    if (row === undefined) unreachable(`no such store: ${op}`)
     this.effects.push({ kind: 'store', op, address, value, access: access(row.size, aligned) })
   }
 

@@ -2,10 +2,10 @@
 // record is brought up to date where control leaves. A failed access goes to the one landing, which stores what its site's
 // row of the site table names.
 
-import { assert } from '../../lib/assert.js'
+import { assert, unreachable } from '../../lib/assert.js'
 import { Code, ModuleBuilder } from '../../wasm/encoder.js'
 import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
-import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../../x86/ir.js'
+import type { Effect, FieldName, FlagState, Node, Ref, Type, Width } from '../../x86/ir.js'
 import { Sem } from '../../x86/semantics.js'
 import { DISPATCH, EXIT_DEPTH, FRAME_BYTES } from '../dispatch.js'
 import { HELPERS, RESULT } from '../helpers.js'
@@ -78,6 +78,8 @@ class Emitter implements Target {
   readonly #memory: LoopMemory
   #block = 0
   readonly #groupHosts = new Map<Group, number>()
+  readonly #groupLocals: number[] = []
+  readonly #groups: readonly (Member | undefined)[][][]
   readonly #labels: Label[] = []
   /** Depth of the block whose end is the landing. */
   #landing = 0
@@ -89,6 +91,8 @@ class Emitter implements Target {
   /** Registers that the current instruction has updated already (a call pushes, then transfers). */
   #updatedGeneral = 0
   #updatedVector = 0
+  #flagSet = 0
+  readonly #flagLocals = new Map<string, number>()
   /** The branch condition is on the wasm stack's local, for the block's terminator. */
   #condition = -1
   #left = false
@@ -109,7 +113,8 @@ class Emitter implements Target {
     for (let n = 0; n < 16; n++) this.#general.push(this.code.local('i64'))
     for (let n = 0; n < 16; n++) this.#vector.push(this.code.local('v128'))
     this.#lowering = new Lowering(this)
-    this.#memory = new LoopMemory(this.code, graph, facts)
+    this.#groups = blocks.map((block, index) => groupAccesses(block, facts[index]!))
+    this.#memory = new LoopMemory(this.code, graph, facts, this.#groups.map(probes))
   }
 
   emit(): Code {
@@ -172,7 +177,8 @@ class Emitter implements Target {
     this.#pending = CANONICAL
     this.#left = false
     this.#block = index
-    const groups = groupAccesses(block, facts)
+    const groups = this.#groups[index]!
+    this.#groupHosts.clear()
     block.instructions.forEach((instruction, n) => {
       const { decoded } = instruction
       this.#instruction = facts.instructions[n]!
@@ -311,8 +317,12 @@ class Emitter implements Target {
   /** Goes to the landing, which stores these registers and this rip; EXIT_REASON is set. */
   #land(dirty: Registers, flags: boolean, address: number): void {
     const general = flags ? dirty.general : dirty.general & ~FLAGS
-    let site = this.sites.findIndex((one) => one.address === address && one.general === general && one.vector === dirty.vector)
-    if (site < 0) site = this.sites.push({ general, vector: dirty.vector, address }) - 1
+    // An instruction's accesses follow each other.
+    const last = this.sites.at(-1)
+    if (last === undefined || last.address !== address || last.general !== general || last.vector !== dirty.vector) {
+      this.sites.push({ general, vector: dirty.vector, address })
+    }
+    const site = this.sites.length - 1
     this.code.i32(this.#siteBase + site * SITE_SIZE)
     this.code.set(this.#site)
     this.code.br(this.code.depth - this.#landing)
@@ -348,7 +358,9 @@ class Emitter implements Target {
     if (member === undefined) return undefined
     let host = this.#groupHosts.get(member.group)
     if (host === undefined) {
-      host = this.code.local('i32')
+      // Groups end with their block: the next block's take the same locals.
+      const position = this.#groupHosts.size
+      host = this.#groupLocals[position] ??= this.code.local('i32')
       this.#groupHosts.set(member.group, host)
     }
     const { length, write } = member.group
@@ -419,13 +431,16 @@ class Emitter implements Target {
 
   setFlags(state: FlagState, emit: (node: Node) => void): void {
     const { code } = this
-    // Operands stay in locals of their own for conditions further down the block; what nobody reads, TurboFan drops.
+    // Operands stay in locals for conditions further down the block; what nobody reads, TurboFan drops. Two sets take turns, as the
+    // new flags may be made of the old.
+    this.#flagSet ^= 1
+    let taken = 0
     const held = new Map<Node, Node>()
     const hold = (node: Node): Node => {
       if (node.kind === 'const') return node
       const known = held.get(node)
       if (known !== undefined) return known
-      const index = code.local(node.type)
+      const index = this.#flagLocal(node.type, taken++)
       emit(node)
       code.set(index)
       const local: Node = { kind: 'local', type: node.type, index }
@@ -447,13 +462,23 @@ class Emitter implements Target {
     }
   }
 
+  #flagLocal(type: Type, position: number): number {
+    const key = `${this.#flagSet}${type}${position}`
+    let local = this.#flagLocals.get(key)
+    if (local === undefined) {
+      local = this.code.local(type)
+      this.#flagLocals.set(key, local)
+    }
+    return local
+  }
+
   field(_name: FieldName, _type: 'i32' | 'i64'): void {
     assert(false, 'a region knows its operands')
   }
 
   callHelper(helper: string): void {
     const index = functionIndex.get(helper)
-    assert(index !== undefined, `no such helper: ${helper}`)
+    if (index === undefined) unreachable(`no such helper: ${helper}`)
     const { params, results } = functions[index]!
     this.code.i32(index)
     this.code.callIndirect(this.#builder.type(params, results), 0)
@@ -569,5 +594,9 @@ class Emitter implements Target {
     code.end()
   }
 }
+
+/** How many probes a block emits: one for each access alone and for the first of each group. */
+const probes = (accesses: readonly (readonly (Member | undefined)[])[]): number =>
+  accesses.flat().filter((member) => member === undefined || member.first).length
 
 const constantAddress = (node: Extract<Node, { kind: 'const' }>): number => node.high * 0x100000000 + (node.low >>> 0)

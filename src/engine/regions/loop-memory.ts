@@ -20,16 +20,24 @@ export class LoopMemory {
   /** Locals by loop: made before the loop is emitted, handed out in order. */
   readonly #locals = new Map<number, { readonly slots: readonly Remembered[]; taken: number }>()
 
-  constructor(code: Code, graph: Graph, facts: readonly BlockFacts[]) {
+  /** Accesses of each loop that can be remembered. */
+  readonly #wanted = new Map<number, number>()
+
+  /** @param probes how many probes each block emits */
+  constructor(code: Code, graph: Graph, facts: readonly BlockFacts[], probes: readonly number[]) {
     this.#code = code
     this.#loopOf = quietLoops(graph, facts)
+    this.#loopOf.forEach((header, block) => {
+      this.#wanted.set(header, (this.#wanted.get(header) ?? 0) + probes[block]!)
+    })
   }
 
   /** Emitted before the loop is entered: nothing is remembered from what came before. */
   forget(header: number): void {
-    if (!this.#loopOf.includes(header)) return
+    const wanted = Math.min(this.#wanted.get(header) ?? 0, ACCESSES_MAX)
+    if (wanted === 0) return
     const code = this.#code
-    const slots = Array.from({ length: ACCESSES_MAX }, () => ({ page: code.local('i64'), addend: code.local('i32') }))
+    const slots = Array.from({ length: wanted }, () => ({ page: code.local('i64'), addend: code.local('i32') }))
     this.#locals.set(header, { slots, taken: 0 })
     for (const { page, addend } of slots) {
       code.i64(...NO_PAGE)
