@@ -68,7 +68,7 @@ export const getcwd = syscall({
   number: 79,
   name: 'getcwd',
   returns: Size,
-  support: partial('the name at the time of chdir(2), when the directory was renamed since'),
+  support: partial('not the new name, when a program outside has renamed the directory'),
   args: { buffer: OutBuffer('size'), size: Size },
   run(task, { buffer, size }) {
     const { cwd } = task.process.fs
@@ -90,7 +90,7 @@ export const chdir = syscall({
   number: 80,
   name: 'chdir',
   returns: Int,
-  support: partial('held by name: a renamed working directory is lost'),
+  support: partial('held by name: lost when a program outside renames the directory'),
   args: { path: Path },
   run(task, { path }) {
     const place = placeAt(task, AT.FDCWD, path)
@@ -102,7 +102,7 @@ export const fchdir = syscall({
   number: 81,
   name: 'fchdir',
   returns: Int,
-  support: partial('held by name: a renamed working directory is lost'),
+  support: partial('held by name: lost when a program outside renames the directory'),
   args: { fd: Fd },
   run(task, { fd }) {
     const directory = fd === AT.FDCWD ? err(E.BADF) : directoryOf(task, fd)

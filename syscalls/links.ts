@@ -41,7 +41,23 @@ function move(task: Task, oldDirfd: number, oldPath: string, newDirfd: number, n
   if (typeof from === 'number') return from
   const to = placeAt(task, newDirfd, newPath)
   if (typeof to === 'number') return to
-  return task.kernel.storage.rename(from.cwd, from.path, to.cwd, to.path, flags)
+  const { storage } = task.kernel
+  const before = storage.directory(from.cwd, from.path)
+  const replaced = (flags & RENAME.EXCHANGE) === 0 ? err(E.NOENT) : storage.directory(to.cwd, to.path)
+  const result = storage.rename(from.cwd, from.path, to.cwd, to.path, flags)
+  if (result < 0 || (typeof before === 'number' && typeof replaced === 'number')) return result
+  const after = storage.directory(to.cwd, to.path)
+  const back = storage.directory(from.cwd, from.path)
+  for (const { fs } of task.kernel.processes.values()) {
+    fs.cwd = renamed(fs.cwd, before, after) ?? renamed(fs.cwd, replaced, back) ?? fs.cwd
+  }
+  return result
+}
+
+/** A working directory's name after `from` has become `to`; null when it is not in there. They are held by name, and move with it. */
+function renamed(cwd: string, from: string | number, to: string | number): string | null {
+  if (typeof from === 'number' || typeof to === 'number') return null
+  return cwd === from || cwd.startsWith(`${from}/`) ? to + cwd.slice(from.length) : null
 }
 
 export const rename = syscall({

@@ -75,7 +75,7 @@ export const open = syscall({
   number: 2,
   name: 'open',
   returns: Fd,
-  support: partial('a FIFO opened for reading does not wait for a writer'),
+  support: partial('opening a FIFO for reading does not wait for a writer; the first read does'),
   args: { path: Path, flags: Flags, mode: Mode },
   run: (task, { path, flags, mode }) => openFile(task, AT.FDCWD, path, flags, mode),
 })
@@ -84,7 +84,7 @@ export const openat = syscall({
   number: 257,
   name: 'openat',
   returns: Fd,
-  support: partial('a FIFO opened for reading does not wait for a writer'),
+  support: partial('opening a FIFO for reading does not wait for a writer; the first read does'),
   args: { dirfd: DirFd, path: Path, flags: Flags, mode: Mode },
   run: (task, { dirfd, path, flags, mode }) => openFile(task, dirfd, path, flags, mode),
 })

@@ -147,6 +147,7 @@ export class HostFile extends Description {
   readonly #window: MemoryWindow
   readonly #owned: boolean
   readonly #isCharacterDevice: boolean
+  readonly #isFifo: boolean
   readonly #poll = new Int32Array(2)
 
   constructor(
@@ -163,6 +164,7 @@ export class HostFile extends Description {
     this.pollFd = this.fills ? -1 : fd
     this.nonblocking = nonblocking || this.fills
     this.#owned = owned
+    this.#isFifo = (mode & S.IFMT) === S.IFIFO
     this.#isCharacterDevice = (mode & S.IFMT) === S.IFCHR
   }
 
@@ -179,7 +181,15 @@ export class HostFile extends Description {
 
   read(into: Segments, offset: number): number {
     if (!this.nonblocking && !this.isReadyFor(POLLIN)) return err(E.AGAIN)
-    return this.#window.readv(this.fd, into.pairs, into.count, offset)
+    for (;;) {
+      const got = this.#window.readv(this.fd, into.pairs, into.count, offset)
+      if (got !== 0 || !this.#isFifo || (this.flags & O.NONBLOCK) !== 0) return got
+      // A FIFO that no writer has opened yet reads as ended, but does not poll as hung up: open(2) would have waited for one.
+      this.#poll[0] = this.fd
+      this.#poll[1] = POLLIN
+      if (this.#host.ppoll(this.#poll, 1, 0) <= 0) return err(E.AGAIN)
+      if (((this.#poll[1]! >>> 16) & POLLIN) === 0) return 0
+    }
   }
 
   write(from: Segments, offset: number): number {

@@ -91,5 +91,19 @@ int main(void) {
   snprintf(name, sizeof name, "/dev/fd/%d", fd);
   printf("%d\n", open(name, O_RDONLY) > 0);
   printf("%d\n", open("/proc/self/fd/88", O_RDONLY));
+  // The working directory keeps its place when it, or one above it, is renamed.
+  mkdir("up", 0755);
+  mkdir("up/down", 0755);
+  mkdir("upper", 0755);
+  chdir("up/down");
+  rename("../../up", "../../moved");
+  make("here", "");
+  CALL(access, "../../moved/down/here", F_OK);
+  CALL(renameat2, AT_FDCWD, "../../moved", AT_FDCWD, "../../upper", RENAME_EXCHANGE);
+  CALL(access, "here", F_OK);
+  CALL(access, "../../upper/down/here", F_OK);
+  char here[4096];
+  getcwd(here, sizeof here);
+  printf("%s\n", strstr(here, "/upper/"));
   return 0;
 }
