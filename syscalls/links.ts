@@ -4,7 +4,7 @@ import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Flags, Int, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
-import { ownLink, placeAt } from './places.js'
+import { ownLink, type Place, placeAt } from './places.js'
 
 function remove(task: Task, dirfd: number, path: string, directory: boolean): number {
   const place = placeAt(task, dirfd, path)
@@ -43,15 +43,22 @@ function move(task: Task, oldDirfd: number, oldPath: string, newDirfd: number, n
   if (typeof to === 'number') return to
   const { storage } = task.kernel
   const before = storage.directory(from.cwd, from.path)
-  const replaced = (flags & RENAME.EXCHANGE) === 0 ? err(E.NOENT) : storage.directory(to.cwd, to.path)
+  const after = canonicalName(task, to)
   const result = storage.rename(from.cwd, from.path, to.cwd, to.path, flags)
-  if (result < 0 || (typeof before === 'number' && typeof replaced === 'number')) return result
-  const after = storage.directory(to.cwd, to.path)
-  const back = storage.directory(from.cwd, from.path)
+  if (result < 0 || typeof after === 'number') return result
+  const exchanged = (flags & RENAME.EXCHANGE) !== 0
   for (const { fs } of task.kernel.processes.values()) {
-    fs.cwd = renamed(fs.cwd, before, after) ?? renamed(fs.cwd, replaced, back) ?? fs.cwd
+    fs.cwd = renamed(fs.cwd, before, after) ?? (exchanged ? renamed(fs.cwd, after, before) : null) ?? fs.cwd
   }
   return result
+}
+
+/** The canonical path of something that may not exist yet. */
+function canonicalName(task: Task, { cwd, path }: Place): string | number {
+  const name = path.replace(/\/+$/, '')
+  const slash = name.lastIndexOf('/')
+  const parent = task.kernel.storage.directory(cwd, slash < 0 ? '.' : name.slice(0, slash + 1))
+  return typeof parent === 'number' ? parent : `${parent === '/' ? '' : parent}/${name.slice(slash + 1)}`
 }
 
 /** A working directory's name after `from` has become `to`; null when it is not in there. They are held by name, and move with it. */
