@@ -4,6 +4,7 @@
 import type { Decoded } from '../x86/decoder.js'
 import { SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
 import * as layout from './decoded.js'
+import { CALL_SITE_DIRECT } from './call-site.js'
 import { HANDLER_OF } from './hub-module.js'
 import { handlerFor } from './interpreter.js'
 import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, ZERO } from './record.js'
@@ -18,6 +19,8 @@ export class CodeCache {
   readonly #base: number
   readonly #end: number
   #next: number
+  /** Call sites that call a block's region directly. */
+  readonly #sites = new Map<number, number[]>()
   readonly #spaces = new Map<number, Space>()
 
   /** @param base start of the area in `memory`, 64-byte aligned; @param size its bytes. */
@@ -33,6 +36,7 @@ export class CodeCache {
   /** Forgets everything. Only at the root: no code may be running. */
   clear(): void {
     this.#spaces.clear()
+    this.#sites.clear()
     this.#i32.fill(0, this.#base >> 2, (this.#base + HASH_SIZE) >> 2)
     // An empty entry's key must match no rip: all ones.
     for (let at = this.#base; at < this.#base + HASH_SIZE; at += layout.HASH_ENTRY_SIZE) {
@@ -41,6 +45,20 @@ export class CodeCache {
     }
     this.#i32[layout.HASH_BASE >> 2] = this.#base
     this.#next = this.#base + HASH_SIZE
+  }
+
+  /** Lets a call site call its callee's region directly. */
+  linkSite(site: number, head: number): void {
+    this.#i32[(site + CALL_SITE_DIRECT) >> 2] = this.#i32[(head + layout.DIRECT) >> 2] as number
+    const sites = this.#sites.get(head)
+    if (sites === undefined) this.#sites.set(head, [site])
+    else sites.push(site)
+  }
+
+  /** The block's region is stale: whoever called it directly goes through its head again. */
+  #unlink(head: number): void {
+    for (const site of this.#sites.get(head) ?? []) this.#i32[(site + CALL_SITE_DIRECT) >> 2] = 0
+    this.#sites.delete(head)
   }
 
   get free(): number {
@@ -118,6 +136,7 @@ export class CodeCache {
         any = true
         const address = this.address(head)
         this.#i32[(head + layout.HANDLER) >> 2] = HANDLER_OF.stale
+        this.#unlink(head)
         if (space.blocks.get(address) === head) space.blocks.delete(address)
         const slot = this.#hashSlot(address) >> 2
         if (this.#i32[slot + 2] === head) this.#i32[slot] = this.#i32[slot + 1] = -1

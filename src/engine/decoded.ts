@@ -28,6 +28,8 @@ export const TARGET = 56
 export const HEAT = 8
 export const COUNT = 12
 export const REGION = 16
+/** The region's place in the helper table, where other regions call it directly; 0 when it has none. */
+export const DIRECT = 20
 
 // The null page holds a few words of the engine at fixed places.
 export const MASKS = 0x40

@@ -18,7 +18,10 @@ export const FRAME_BYTES = 1024
 
 /** Functions of the hub that code calls, after HELPERS in the helper table. Budgets are bytes of host stack. */
 export const DISPATCH: readonly Omit<Helper, 'build'>[] = [
-  /** (task, call site, budget): calls from a region. A call site is {block i32, –, target i64}: the block once known. */
+  /**
+   * (task, call site, budget): calls from a region. A call site is {block i32, direct i32, target i64}: the block once known, and
+   * its region's place in the helper table once it has one.
+   */
   { name: 'callSite', params: ['i32', 'i32', 'i32'], results: ['i64'] },
   /** (task, link word): calls the block at rip from the interpreter; the link caches it. */
   { name: 'callLinked', params: ['i32', 'i32'], results: ['i64'] },
@@ -148,7 +151,7 @@ const enter = (module: HubModule): Code =>
     $result`,
   )
 
-/** The hot path of direct calls between regions: no word of the record is touched. */
+/** Direct calls from regions that do not (yet) have their callee's place in the helper table. */
 const callSite = (module: HubModule): Code =>
   text(
     module,
@@ -159,6 +162,7 @@ const callSite = (module: HubModule): Code =>
         (if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))
         (i32.store $site $block)))
     (if (i32.eqz ${isRegion('$block')}) (then (return_call $enter $task $block $budget)))
+    (if (i32.load $block +${decoded.DIRECT}) (then (call $linkSite $site $block)))
     (if (i32.lt_s $budget (i32 ${FRAME_BYTES})) (then ${outOfStack('(i64.load $site +8)')}))
     (set $result ${callRegion('$block', `(i32.sub $budget (i32 ${FRAME_BYTES}))`)})
     (if (i64.eq $result (i64 ${RESULT.jump})) (then (return_call $callDynamic $task $budget)))

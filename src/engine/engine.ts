@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { decode, newDecoded, OK, TOO_LONG, TRUNCATED } from '../x86/decoder.js'
 import { flowOf } from '../x86/flow.js'
+import { CALL_SITE_SIZE, CALL_SITE_TARGET } from './call-site.js'
 import { CodeCache } from './code-cache.js'
 import * as layout from './decoded.js'
 import { exceptionSignal } from './exceptions.js'
@@ -13,9 +14,9 @@ import { type EngineHost, EXIT, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
 import { HANDLER_OF } from './hub-module.js'
 import { INTERPRETER_FILE } from './interpreter-file.js'
-import { buildInterpreter, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
+import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
 import { planRegion } from './regions/compile.js'
-import { CALL_SITE_SIZE, SITE_SIZE } from './regions/emit.js'
+import { SITE_SIZE } from './regions/emit.js'
 import { enableBranchHints } from './v8.js'
 import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
 
@@ -92,6 +93,7 @@ export class Engine {
       refill: (task: number, address: number, access: number) => host.refill(task, address, access),
       findBlock: (task: number) => this.#findBlock(task),
       hot: (task: number, head: number) => this.#compile(task, head),
+      linkSite: (site: number, head: number) => this.#code.linkSite(site, head),
     }
     for (const { name, build } of HELPERS) if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
     imports.hostSyscall = (task: number) => this.#syscall(task)
@@ -321,8 +323,8 @@ export class Engine {
     const region = plan.emit(area, area + plan.siteBytes)
     region.calls.forEach((target, n) => {
       const at = area + plan.siteBytes + n * CALL_SITE_SIZE
-      view.setInt32(at + 8, target | 0, true)
-      view.setInt32(at + 12, Math.floor(target / 0x100000000), true)
+      view.setInt32(at + CALL_SITE_TARGET, target | 0, true)
+      view.setInt32(at + CALL_SITE_TARGET + 4, Math.floor(target / 0x100000000), true)
     })
     region.sites.forEach((site, n) => {
       const at = area + n * SITE_SIZE
@@ -338,6 +340,10 @@ export class Engine {
     if (slot >= this.#regionTable.length) this.#regionTable.grow(Math.max(64, this.#regionTable.length))
     this.#regionTable.set(slot, instance.exports.region)
     view.setInt32(head + layout.REGION, slot, true)
+    if (slot < DIRECT_REGIONS) {
+      this.#helperTable.set(DIRECT_BASE + slot, instance.exports.region)
+      view.setInt32(head + layout.DIRECT, DIRECT_BASE + slot, true)
+    }
     view.setInt32(head + layout.HANDLER, HANDLER_OF.region, true)
     for (const page of plan.pages) this.#code.depends(asid, page, head)
   }
@@ -348,9 +354,10 @@ export class Engine {
   }
 }
 
+/** The hub's functions without the regions. */
 function copyOfTable(table: WebAssembly.Table): WebAssembly.Table {
   const copy = new WebAssembly.Table({ element: 'anyfunc', initial: table.length })
-  for (let n = 0; n < table.length; n++) copy.set(n, table.get(n))
+  for (let n = 0; n < DIRECT_BASE; n++) copy.set(n, table.get(n))
   return copy
 }
 

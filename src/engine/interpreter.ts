@@ -19,33 +19,54 @@ import { FLAG_AUX, FLAG_RESULT, GPR, RIP, STACK_BUDGET, TRANSLATION, VECTOR, VEC
 
 export type Variant = { readonly form: Form; readonly width: Width; readonly memory: boolean; readonly lock: boolean; readonly repeat: 'none' | 'f3' | 'f2' }
 
+type Repeat = Variant['repeat']
+
+const kindsOf = (form: Form): readonly boolean[] => {
+  if (form.operands.some(({ kind }) => kind === 'O')) return [true]
+  return form.modrm ? [...(form.register ? [false] : []), ...(form.memory ? [true] : [])] : [false]
+}
+const locksOf = (form: Form, memory: boolean): readonly boolean[] => (form.options.lock && memory ? [false, true] : [false])
+const repeatsOf = (form: Form): readonly Repeat[] => (form.options.repeat === undefined ? ['none'] : ['none', 'f3', 'f2'])
+
 /** The variants of a form that need handlers of their own. */
 function variantsOf(form: Form): Variant[] {
-  const kinds = form.operands.some(({ kind }) => kind === 'O') ? [true] : form.modrm ? [...(form.register ? [false] : []), ...(form.memory ? [true] : [])] : [false]
-  const repeats = form.options.repeat === undefined ? (['none'] as const) : (['none', 'f3', 'f2'] as const)
   return form.widths.flatMap((width) =>
-    kinds.flatMap((memory) =>
-      (form.options.lock && memory ? [false, true] : [false]).flatMap((lock) =>
-        repeats.map((repeat) => ({ form, width, memory, lock, repeat })),
-      ),
+    kindsOf(form).flatMap((memory) =>
+      locksOf(form, memory).flatMap((lock) => repeatsOf(form).map((repeat) => ({ form, width, memory, lock, repeat }))),
     ),
   )
 }
 
-const key = (width: Width, memory: boolean, lock: boolean, repeat: Variant['repeat']): number =>
+const key = (width: Width, memory: boolean, lock: boolean, repeat: Repeat): number =>
   (((Math.log2(width) - 3) * 2 + (memory ? 1 : 0)) * 2 + (lock ? 1 : 0)) * 3 + (repeat === 'none' ? 0 : repeat === 'f3' ? 1 : 2)
 const KEYS = 48
 
-export const VARIANTS: readonly Variant[] = FORMS.flatMap(variantsOf)
-const handlers = new Int32Array(FORMS.length * KEYS).fill(-1)
-VARIANTS.forEach((variant, index) => {
-  handlers[variant.form.id * KEYS + key(variant.width, variant.memory, variant.lock, variant.repeat)] = SPECIAL.length + index
-})
+/** Of all forms, in the order of their handlers. Only building needs the list: making it takes 10 ms of a start. */
+const allVariants = (): readonly Variant[] => FORMS.flatMap(variantsOf)
+
+const handlers = new Int32Array(FORMS.length * KEYS)
+/** Handler of each form's first variant, by its id; the handlers of a form are filled in when it is first met. */
+const firstHandler = new Int32Array(FORMS.length)
+let handlerCount = SPECIAL.length
+for (const form of FORMS) {
+  firstHandler[form.id] = handlerCount
+  let places = 0
+  for (const memory of kindsOf(form)) places += locksOf(form, memory).length
+  handlerCount += form.widths.length * places * repeatsOf(form).length
+}
+
+function fillHandlers(form: Form): void {
+  variantsOf(form).forEach(({ width, memory, lock, repeat }, index) => {
+    handlers[form.id * KEYS + key(width, memory, lock, repeat)] = (firstHandler[form.id] as number) + index
+  })
+  firstHandler[form.id] = 0
+}
 
 /** Handler index of a decoded instruction. */
-export function handlerFor(form: Form, width: Width, memory: boolean, lock: boolean, repeat: Variant['repeat']): number {
+export function handlerFor(form: Form, width: Width, memory: boolean, lock: boolean, repeat: Repeat): number {
+  if (firstHandler[form.id] !== 0) fillHandlers(form)
   const index = handlers[form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)] as number
-  if (index < 0) unreachable(`no handler for ${form.encoding} ${form.mnemonic}`)
+  if (index === 0) unreachable(`no handler for ${form.encoding} ${form.mnemonic}`)
   return index
 }
 
@@ -284,10 +305,19 @@ export const IMPORTS: Readonly<Record<string, { params: readonly Type[]; results
   refill: { params: ['i32', 'f64', 'i32'], results: ['i32'] },
   findBlock: { params: ['i32'], results: ['i32'] },
   hot: { params: ['i32', 'i32'], results: [] },
+  linkSite: { params: ['i32', 'i32'], results: [] },
 }
 
 /** A host helper as JavaScript sees it: i64 arguments come as two i32. */
 const narrow = (params: readonly Type[]): Type[] => params.flatMap((type) => (type === 'i64' ? (['i32', 'i32'] as const) : [type]))
+
+/**
+ * The one table that regions import: the hub's functions, then the first regions compiled, which are the hottest, so that regions
+ * call them without a hub function between. V8 copies an imported table for each instance: it must stay small.
+ */
+export const DIRECT_BASE = HELPERS.length + DISPATCH.length
+export const DIRECT_REGIONS = 512
+export const HELPER_TABLE_SIZE = DIRECT_BASE + DIRECT_REGIONS
 
 export const MEMORY_PAGES_MAXIMUM = 65536
 
@@ -303,20 +333,22 @@ export function buildInterpreter(): Uint8Array {
   for (const { name, params, results } of hostHelpers) {
     module.name(`host:${name}`, builder.importFunction('lego', name, builder.type(narrow(params), results)))
   }
-  module.handlerTable = builder.table(SPECIAL.length + VARIANTS.length)
+  const variants = allVariants()
+  if (SPECIAL.length + variants.length !== handlerCount) unreachable('handlers are counted as they are made')
+  module.handlerTable = builder.table(handlerCount)
   module.regionTable = builder.table(64)
-  const helperTable = builder.table(HELPERS.length + DISPATCH.length)
+  const helperTable = builder.table(HELPER_TABLE_SIZE)
   builder.exportTable('regions', module.regionTable)
   builder.exportTable('helpers', helperTable)
 
   // Declare everything, then define, so that bodies can name each other.
   for (const { name, params, results } of [...HELPERS, ...DISPATCH]) module.name(name, builder.declare(builder.type(params, results)))
   for (const name of SPECIAL) module.name(`handler:${name}`, builder.declare(module.handlerType))
-  const first = VARIANTS.map(() => builder.declare(module.handlerType))
+  const first = variants.map(() => builder.declare(module.handlerType))
 
   for (const helper of HELPERS) builder.define(module.index(helper.name), helper.build?.(module) ?? trampoline(module, helper.name, helper.params))
   buildDispatch(module)
-  VARIANTS.forEach((variant, index) => {
+  variants.forEach((variant, index) => {
     builder.define(first[index] as number, handler(module, variant))
   })
 

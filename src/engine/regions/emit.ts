@@ -8,8 +8,10 @@ import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
 import type { Effect, FieldName, FlagState, Node, Ref, Type, Width } from '../../x86/ir.js'
 import { Sem } from '../../x86/semantics.js'
 import { DISPATCH, EXIT_DEPTH, FRAME_BYTES } from '../dispatch.js'
+import { CALL_SITE_DIRECT, CALL_SITE_SIZE } from '../call-site.js'
 import { HELPERS, RESULT } from '../helpers.js'
 import { EXIT } from '../host.js'
+import { HELPER_TABLE_SIZE } from '../interpreter.js'
 import { flagInputs, Lowering, type Target } from '../lower.js'
 import { EXIT_REASON, FLAG_AUX, FLAG_RESULT, GPR, POLL, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from '../record.js'
 import { type BlockFacts, type Facts, FLAGS, type Registers } from './analyse.js'
@@ -22,8 +24,6 @@ import type { Graph } from './structure.js'
 /** Where the landing finds what to store: rows of 16 bytes {general mask, vector mask, rip}. */
 export type Site = { readonly general: number; readonly vector: number; readonly address: number }
 export const SITE_SIZE = 16
-/** A call site: {block i32, –, target i64}. */
-export const CALL_SITE_SIZE = 16
 
 export type Region = {
   readonly bytes: Uint8Array
@@ -43,7 +43,7 @@ const functionIndex = new Map(functions.map(({ name }, index) => [name, index]))
 export function emitRegion(blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, callBase: number, memoryPages: number): Region {
   const builder = new ModuleBuilder()
   builder.importMemory('lego', 'memory', 1, memoryPages)
-  builder.importTable('lego', 'helpers', functions.length)
+  builder.importTable('lego', 'helpers', HELPER_TABLE_SIZE)
   const type = builder.type(['i32', 'i32'], ['i64'])
   const emitter = new Emitter(builder, blocks, graph, facts, siteBase, callBase)
   const code = emitter.emit()
@@ -547,12 +547,7 @@ class Emitter implements Target {
       code.get(BUDGET)
       this.callHelper('callDynamic')
     } else if (direct === this.#blocks[0]!.address) this.#callSelf()
-    else {
-      code.get(TASK)
-      code.i32(this.#callBase + (this.calls.push(direct) - 1) * CALL_SITE_SIZE)
-      code.get(BUDGET)
-      this.callHelper('callSite')
-    }
+    else this.#callSite(this.#callBase + (this.calls.push(direct) - 1) * CALL_SITE_SIZE)
     code.tee(this.#result)
     code.i64Number(this.#next)
     code.op('i64.ne')
@@ -561,6 +556,53 @@ class Emitter implements Target {
     code.return()
     code.end()
     this.#reload()
+  }
+
+  /** Directly to the callee's region where the site is linked and there is stack for it; else through the hub. */
+  #callSite(site: number): void {
+    const { code } = this
+    const direct = this.#status
+    code.i32(site)
+    code.memory('i32.load', CALL_SITE_DIRECT)
+    code.tee(direct)
+    code.op('i32.eqz')
+    code.get(BUDGET)
+    code.i32(FRAME_BYTES)
+    code.op('i32.lt_s')
+    code.op('i32.or')
+    code.ifUnlikely('i64')
+    code.get(TASK)
+    code.i32(site)
+    code.get(BUDGET)
+    this.callHelper('callSite')
+    code.else()
+    code.get(TASK)
+    this.#lessBudget()
+    code.get(direct)
+    code.callIndirect(this.#builder.type(['i32', 'i32'], ['i64']), 0)
+    this.#unlessJump()
+    code.end()
+  }
+
+  #lessBudget(): void {
+    this.code.get(BUDGET)
+    this.code.i32(FRAME_BYTES)
+    this.code.op('i32.sub')
+  }
+
+  /** A callee that goes on elsewhere than by returning does so in the hub. */
+  #unlessJump(): void {
+    const { code } = this
+    code.tee(this.#result)
+    code.i64(RESULT.jump)
+    code.op('i64.eq')
+    code.ifUnlikely('i64')
+    code.get(TASK)
+    code.get(BUDGET)
+    this.callHelper('callDynamic')
+    code.else()
+    code.get(this.#result)
+    code.end()
   }
 
   /** A function that calls itself needs no hub, unless it goes on elsewhere than by returning. */
@@ -578,20 +620,9 @@ class Emitter implements Target {
     code.return()
     code.end()
     code.get(TASK)
-    code.get(BUDGET)
-    code.i32(FRAME_BYTES)
-    code.op('i32.sub')
+    this.#lessBudget()
     code.call(SELF)
-    code.tee(this.#result)
-    code.i64(RESULT.jump)
-    code.op('i64.eq')
-    code.if('i64')
-    code.get(TASK)
-    code.get(BUDGET)
-    this.callHelper('callDynamic')
-    code.else()
-    code.get(this.#result)
-    code.end()
+    this.#unlessJump()
   }
 }
 
