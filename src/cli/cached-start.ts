@@ -24,7 +24,8 @@ function bytesOf(path: string): Buffer | undefined {
 enableBranchHints()
 const cachedData = bytesOf(cache)
 const script = new Script(`(function (require, __filename) {${readFileSync(bundle, 'latin1')}\n})`, {
-  filename: bundle,
+  // The cache keeps this name, wherever the package is then installed.
+  filename: 'dist/start/cli/processor.js',
   ...(cachedData && { cachedData }),
 })
 // At exit it holds every function that the run used.
