@@ -305,10 +305,19 @@ export const IMPORTS: Readonly<Record<string, { params: readonly Type[]; results
   refill: { params: ['i32', 'f64', 'i32'], results: ['i32'] },
   findBlock: { params: ['i32'], results: ['i32'] },
   hot: { params: ['i32', 'i32'], results: [] },
+  linkSite: { params: ['i32', 'i32'], results: [] },
 }
 
 /** A host helper as JavaScript sees it: i64 arguments come as two i32. */
 const narrow = (params: readonly Type[]): Type[] => params.flatMap((type) => (type === 'i64' ? (['i32', 'i32'] as const) : [type]))
+
+/**
+ * The one table that regions import: the hub's functions, then the first regions compiled, which are the hottest, so that regions
+ * call them without a hub function between. V8 copies an imported table for each instance: it must stay small.
+ */
+export const DIRECT_BASE = HELPERS.length + DISPATCH.length
+export const DIRECT_REGIONS = 512
+export const HELPER_TABLE_SIZE = DIRECT_BASE + DIRECT_REGIONS
 
 export const MEMORY_PAGES_MAXIMUM = 65536
 
@@ -328,7 +337,7 @@ export function buildInterpreter(): Uint8Array {
   if (SPECIAL.length + variants.length !== handlerCount) unreachable('handlers are counted as they are made')
   module.handlerTable = builder.table(handlerCount)
   module.regionTable = builder.table(64)
-  const helperTable = builder.table(HELPERS.length + DISPATCH.length)
+  const helperTable = builder.table(HELPER_TABLE_SIZE)
   builder.exportTable('regions', module.regionTable)
   builder.exportTable('helpers', helperTable)
 
