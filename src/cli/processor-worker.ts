@@ -16,6 +16,9 @@ import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import type { RunOptions } from './run-options.js'
 
+/** Of the worker's stack (run.ts), what nested guest calls may count: a frame counts 1 KiB and may really take several. */
+const GUEST_CALL_BYTES = 4 * 1024 * 1024
+
 export interface WorkerInput {
   readonly options: RunOptions
   readonly cache: MemoryOptions
@@ -66,7 +69,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     manager,
     makeEngine(parts) {
       const hot = options.hot === null ? {} : { hotThreshold: options.hot }
-      engine = new Engine({ ...parts, tier: options.engine, ...hot })
+      engine = new Engine({ ...parts, tier: options.engine, stackBytes: GUEST_CALL_BYTES, ...hot })
       return engine
     },
     dispatch: dispatcher(counters, options.strace ? (line) => complain(host, `${line}\n`) : null),
