@@ -13,6 +13,8 @@ import type { GuestEngine } from './guest-engine.js'
 import { GuestMemory, SCRATCH_SIZE } from './guest-memory.js'
 
 /** Where mmap(2) places downwards from: as the kernel without randomisation. */
+const ASID_MAX = 0xffff
+
 export const MMAP_TOP = 0x7ffff7fff000
 
 export type MapRequest = Omit<Parameters<MemoryMethods['map']>[0], 'asid'>
@@ -42,6 +44,8 @@ export class AddressSpaces implements LineSource {
   readonly #bytes: Uint8Array
   readonly #spaces = new Map<number, AddressSpace>()
   readonly #scratch = new DataView(new ArrayBuffer(SCRATCH_SIZE))
+  /** Objects of the files that have, or had, shared mappings, by FileHandle.key. */
+  readonly #sharedFiles = new Map<string, number>()
   #lastAsid = 0
   #recent: AddressSpace | undefined
   #cache: ExCache | undefined
@@ -68,6 +72,13 @@ export class AddressSpaces implements LineSource {
     return this.#recent
   }
 
+  /** Ids go round, so that one comes back long after every trace of its last owner is gone; the engine's code keys hold 16 bits. */
+  #freeAsid(): number {
+    do this.#lastAsid = (this.#lastAsid % ASID_MAX) + 1
+    while (this.#spaces.has(this.#lastAsid))
+    return this.#lastAsid
+  }
+
   #add(asid: number, vmas: Vma[]): AddressSpace {
     const space = new AddressSpace(asid, vmas, new GuestMemory(this.#lines, 0, asid, this.#bytes, this.#scratch))
     this.#spaces.set(asid, space)
@@ -75,7 +86,7 @@ export class AddressSpaces implements LineSource {
   }
 
   create(): AddressSpace {
-    const asid = ++this.#lastAsid
+    const asid = this.#freeAsid()
     const result = this.#manager.createSpace({ asid, mmapTop: MMAP_TOP })
     assert(result === 0, `the memory manager makes space ${asid}: ${result}`)
     return this.#add(asid, [])
@@ -83,7 +94,7 @@ export class AddressSpaces implements LineSource {
 
   /** fork(2): a copy on write, or a negative errno. */
   fork(parent: AddressSpace): AddressSpace | number {
-    const asid = ++this.#lastAsid
+    const asid = this.#freeAsid()
     let result = 0
     this.#lines.fork(parent.asid, asid, () => {
       result = this.#manager.fork({ parent: parent.asid, child: asid })
@@ -113,10 +124,15 @@ export class AddressSpaces implements LineSource {
 
   map(space: AddressSpace, request: MapRequest): number {
     const fixed = (request.flags & MAP.FIXED) !== 0
+    // A private mapping starts with what shared ones have stored.
+    if (request.file !== '') this.syncFile(request.file)
     if (fixed) this.#flushShared(space, request.address, request.address + request.length)
     const change = this.#manager.map({ ...request, asid: space.asid })
     if (change.result < 0) return change.result
     applyChange(space.vmas, change)
+    const mapped = space.vmas[vmaIndex(space.vmas, change.result)]
+    if (request.file !== '' && mapped !== undefined && mapped.object !== 0)
+      this.#sharedFiles.set(request.file, mapped.object)
     // Elsewhere nothing was mapped before, and unmapping left no lines.
     if (fixed) this.#forget(space, change.result, pageUp(request.length), true)
     return change.result
@@ -192,6 +208,42 @@ export class AddressSpaces implements LineSource {
   /** msync(2), and before the file is read by other means: shared file pages go to their file. */
   sync(space: AddressSpace, address: number, length: number): void {
     this.#flushShared(space, address, address + length)
+  }
+
+  // Files that are both mapped and read or written by calls: the ExCache's lines of a mapping are a copy. All cost nothing while no file is mapped
+  // shared. Pages are the file's.
+
+  /** Stores through mappings reach the file. */
+  syncFile(file: string, firstPage?: number, count?: number): void {
+    if (this.#sharedFiles.size === 0) return
+    const object = this.#sharedObject(file)
+    if (object !== 0) this.#lines.flushObject(object, firstPage, count)
+  }
+
+  /** The file has changed below its mappings: they fetch it again. */
+  fileChanged(file: string, firstPage?: number, count?: number): void {
+    if (this.#sharedFiles.size === 0) return
+    const object = this.#sharedObject(file)
+    if (object === 0) return
+    this.#lines.dropObject(object, { discard: true }, firstPage, count)
+    for (const { asid, vmas } of this.#spaces.values())
+      for (const vma of vmas)
+        if (vma.object === object && (vma.prot & PROT.EXEC) !== 0)
+          this.#engine?.invalidate(asid, vma.start / PAGE, (vma.end - vma.start) / PAGE)
+  }
+
+  /** Those that have shared mappings now or had them once. */
+  get sharedFiles(): IterableIterator<string> {
+    return this.#sharedFiles.keys()
+  }
+
+  /** 0: no space maps it any more. */
+  #sharedObject(file: string): number {
+    const object = this.#sharedFiles.get(file) ?? 0
+    if (object === 0) return 0
+    for (const { vmas } of this.#spaces.values()) if (vmas.some((vma) => vma.object === object)) return object
+    this.#sharedFiles.delete(file)
+    return 0
   }
 
   #forgetUnmapped(space: AddressSpace, change: LayoutChange): void {
