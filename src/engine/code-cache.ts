@@ -3,8 +3,8 @@
 
 import type { Decoded } from '../x86/decoder.js'
 import { SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
-import * as layout from './decoded.js'
 import { CALL_SITE_DIRECT } from './call-site.js'
+import * as layout from './decoded.js'
 import { HANDLER_OF } from './hub-module.js'
 import { handlerFor } from './interpreter.js'
 import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, ZERO } from './record.js'
@@ -93,7 +93,8 @@ export class CodeCache {
   enter(asid: number, address: number, end: number, head: number): void {
     const space = this.#space(asid)
     space.blocks.set(address, head)
-    for (let page = Math.floor(address / 4096); page <= Math.floor((end - 1) / 4096); page++) this.#list(space, page).push(head)
+    for (let page = Math.floor(address / 4096); page <= Math.floor((end - 1) / 4096); page++)
+      this.#list(space, page).push(head)
   }
 
   /** Also drops the block when this page changes (regions reach further than the block they start at). */
@@ -162,7 +163,10 @@ export class CodeCache {
 
   /** Guest address of a block by its head. */
   address(head: number): number {
-    return (this.#i32[(head + layout.NEXT) >> 2] as number >>> 0) + (this.#i32[(head + layout.NEXT + 4) >> 2] as number) * 0x100000000
+    return (
+      ((this.#i32[(head + layout.NEXT) >> 2] as number) >>> 0) +
+      (this.#i32[(head + layout.NEXT + 4) >> 2] as number) * 0x100000000
+    )
   }
 
   // ---- writing records ------------------------------------------------------------------------------------------
@@ -219,7 +223,8 @@ export class CodeCache {
           break
         case 'E':
         case 'R':
-          if (!decoded.memory) words[(record + layout.REG1) >> 2] = generalOffset(decoded.rm, operand.size === 'b', decoded.rex)
+          if (!decoded.memory)
+            words[(record + layout.REG1) >> 2] = generalOffset(decoded.rm, operand.size === 'b', decoded.rex)
           break
         case 'Z':
           words[(record + layout.REG1) >> 2] = generalOffset(decoded.opcodeRegister, operand.size === 'b', decoded.rex)
@@ -242,7 +247,10 @@ export class CodeCache {
     }
     view.setUint8(record + layout.SCALE, decoded.scale)
     view.setUint8(record + layout.LENGTH, decoded.length)
-    view.setUint8(record + layout.SEGMENT, decoded.segment === SEGMENT_FS ? FS_BASE : decoded.segment === SEGMENT_GS ? GS_BASE : ZERO)
+    view.setUint8(
+      record + layout.SEGMENT,
+      decoded.segment === SEGMENT_FS ? FS_BASE : decoded.segment === SEGMENT_GS ? GS_BASE : ZERO,
+    )
     view.setUint8(record + layout.MASK, decoded.address32 ? 8 : 0)
     this.#setAddress(record + layout.DISPLACEMENT, displacement)
     words[(record + layout.IMMEDIATE) >> 2] = decoded.immediateLow

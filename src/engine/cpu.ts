@@ -6,7 +6,8 @@ type Leaf = readonly [eax: number, ebx: number, ecx: number, edx: number]
 /** Features of leaf 1. */
 const EDX = { fpu: 0, tsc: 4, cx8: 8, cmov: 15, clflush: 19, fxsr: 24, sse: 25, sse2: 26 } as const
 const ECX = { cx16: 13 } as const
-const bits = (names: Readonly<Record<string, number>>): number => Object.values(names).reduce((all, bit) => all | (1 << bit), 0)
+const bits = (names: Readonly<Record<string, number>>): number =>
+  Object.values(names).reduce((all, bit) => all | (1 << bit), 0)
 
 const text = (value: string): number[] => {
   const words: number[] = []
@@ -26,16 +27,16 @@ const LEAVES: Readonly<Record<number, Leaf>> = {
   0: [1, VENDOR[0], VENDOR[2], VENDOR[1]],
   // Family 15 (K8) model 0; clflush lines of 64 bytes, one logical processor.
   1: [0x00000f00, (8 << 8) | (1 << 16), bits(ECX), bits(EDX)],
-  0x80000000: [0x80000008 | 0, VENDOR[0], VENDOR[2], VENDOR[1]],
-  0x80000001: [0x00000f00, 0, LAHF, SYSCALL_AND_LONG_MODE],
-  0x80000002: brand(0),
-  0x80000003: brand(1),
-  0x80000004: brand(2),
+  2147483648: [0x80000008 | 0, VENDOR[0], VENDOR[2], VENDOR[1]],
+  2147483649: [0x00000f00, 0, LAHF, SYSCALL_AND_LONG_MODE],
+  2147483650: brand(0),
+  2147483651: brand(1),
+  2147483652: brand(2),
   // L1: 32 KiB, 8-way, 64-byte lines; L2: 512 KiB.
-  0x80000005: [0, 0, 0x20080140, 0x20080140],
-  0x80000006: [0, 0, 0x02006140, 0],
+  2147483653: [0, 0, 0x20080140, 0x20080140],
+  2147483654: [0, 0, 0x02006140, 0],
   // 48 bits of virtual, 40 of physical address.
-  0x80000008: [0x3028, 0, 0, 0],
+  2147483656: [0x3028, 0, 0, 0],
 }
 const NONE: Leaf = [0, 0, 0, 0]
 

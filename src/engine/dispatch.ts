@@ -119,7 +119,12 @@ const unwindReason = (code: Code, task: number, reason: number) => {
   code.memory('i32.store', EXIT_REASON)
 }
 
-const text = (module: HubModule, source: string): Code => assemble(source, (name) => module.index(name), (name) => module.table(name))
+const text = (module: HubModule, source: string): Code =>
+  assemble(
+    source,
+    (name) => module.index(name),
+    (name) => module.table(name),
+  )
 
 /** A region as it is called from the hub. */
 const callRegion = (block: string, budget: string) =>

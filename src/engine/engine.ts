@@ -13,12 +13,12 @@ import { GENERAL_PROTECTION, HELPERS } from './helpers.js'
 import { type EngineHost, EXIT, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
 import { HANDLER_OF } from './hub-module.js'
-import { INTERPRETER_FILE } from './interpreter-file.js'
 import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
+import { INTERPRETER_FILE } from './interpreter-file.js'
+import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
 import { planRegion } from './regions/compile.js'
 import { SITE_SIZE } from './regions/emit.js'
 import { enableBranchHints } from './v8.js'
-import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
 
 export type EngineOptions = {
   readonly memory: WebAssembly.Memory
@@ -83,7 +83,11 @@ export class Engine {
     this.#view.setInt32(layout.MASKS + 8, -1, true)
     this.#view.setInt32(layout.MASKS + 12, 0, true)
     this.#memory = memory
-    this.#view.setInt32(layout.HOT_THRESHOLD, options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT), true)
+    this.#view.setInt32(
+      layout.HOT_THRESHOLD,
+      options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT),
+      true,
+    )
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     enableBranchHints()
@@ -95,7 +99,8 @@ export class Engine {
       hot: (task: number, head: number) => this.#compile(task, head),
       linkSite: (site: number, head: number) => this.#code.linkSite(site, head),
     }
-    for (const { name, build } of HELPERS) if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
+    for (const { name, build } of HELPERS)
+      if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
     imports.hostSyscall = (task: number) => this.#syscall(task)
     const instance = new WebAssembly.Instance(new WebAssembly.Module(interpreterBytes()), { lego: imports })
     this.#run = instance.exports.run as (task: number, budget: number) => number
@@ -181,7 +186,12 @@ export class Engine {
     if (head === 0) {
       if (address < 0 || address >= ADDRESS_LIMIT) {
         // A canonical kernel address faults as a page fault, a non-canonical one as #GP at the jump; Linux reports both here.
-        this.#fault(task, 11, address < 0 && address >= -ADDRESS_LIMIT ? 1 : 0x80, address < 0 && address >= -ADDRESS_LIMIT ? address : 0)
+        this.#fault(
+          task,
+          11,
+          address < 0 && address >= -ADDRESS_LIMIT ? 1 : 0x80,
+          address < 0 && address >= -ADDRESS_LIMIT ? address : 0,
+        )
         return 0
       }
       if (this.#alone) {
@@ -374,4 +384,3 @@ function interpreterBytes(): Uint8Array<ArrayBuffer> {
   }
   return cached
 }
-

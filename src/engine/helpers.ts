@@ -6,6 +6,7 @@ import { ADDEND, INDEX_MASK, INDEX_SHIFT, READ_TAG, WAY_SIZE, WRITE_TAG } from '
 import { assemble } from '../wasm/assemble.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
+import { divisionHelpers } from './division-helpers.js'
 import { EXIT, READ, RETRY, WRITE } from './host.js'
 import {
   CROSS_FIRST,
@@ -23,7 +24,6 @@ import {
   SECOND_WAY_HITS,
   TRANSLATION,
 } from './record.js'
-import { divisionHelpers } from './division-helpers.js'
 import { stringHelpers } from './string-helpers.js'
 
 /** What a helper's body may call: the other functions of the hub module by name. */

@@ -42,7 +42,8 @@ export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Reado
         return false
       }
       // Both pages must be accessible before the first byte is written.
-      if (access === WRITE && done === 0 && part < FXSAVE_BYTES && host.refill(task, address + part, access) <= 0) return transferFailed(task)
+      if (access === WRITE && done === 0 && part < FXSAVE_BYTES && host.refill(task, address + part, access) <= 0)
+        return transferFailed(task)
       if (access === READ) image.set(bytes.subarray(at, at + part), done)
       else bytes.set(image.subarray(done, done + part), at)
       done += part

@@ -6,7 +6,10 @@ import { type Code, ModuleBuilder } from '../wasm/encoder.js'
 
 /** Handlers that are not instructions, in table order before the forms'. */
 export const SPECIAL = ['block', 'goto', 'region', 'stale', 'undefined'] as const
-export const HANDLER_OF = Object.fromEntries(SPECIAL.map((name, index) => [name, index])) as Record<(typeof SPECIAL)[number], number>
+export const HANDLER_OF = Object.fromEntries(SPECIAL.map((name, index) => [name, index])) as Record<
+  (typeof SPECIAL)[number],
+  number
+>
 
 /** The hub module under construction: functions by name. */
 export class HubModule {
@@ -30,7 +33,12 @@ export class HubModule {
   }
   /** Type and table of an indirect call, by name. */
   table(name: string): number {
-    const found = { region: this.regionType, handler: this.handlerType, regions: this.regionTable, handlers: this.handlerTable }[name]
+    const found = {
+      region: this.regionType,
+      handler: this.handlerType,
+      regions: this.regionTable,
+      handlers: this.handlerTable,
+    }[name]
     assert(found !== undefined, `no such type or table: ${name}`)
     return found
   }

@@ -17,7 +17,13 @@ import { HubModule, SPECIAL } from './hub-module.js'
 import { Lowering, type Target } from './lower.js'
 import { FLAG_AUX, FLAG_RESULT, GPR, RIP, STACK_BUDGET, TRANSLATION, VECTOR, VECTOR_STRIDE } from './record.js'
 
-export type Variant = { readonly form: Form; readonly width: Width; readonly memory: boolean; readonly lock: boolean; readonly repeat: 'none' | 'f3' | 'f2' }
+export type Variant = {
+  readonly form: Form
+  readonly width: Width
+  readonly memory: boolean
+  readonly lock: boolean
+  readonly repeat: 'none' | 'f3' | 'f2'
+}
 
 type Repeat = Variant['repeat']
 
@@ -25,8 +31,10 @@ const kindsOf = (form: Form): readonly boolean[] => {
   if (form.operands.some(({ kind }) => kind === 'O')) return [true]
   return form.modrm ? [...(form.register ? [false] : []), ...(form.memory ? [true] : [])] : [false]
 }
-const locksOf = (form: Form, memory: boolean): readonly boolean[] => (form.options.lock && memory ? [false, true] : [false])
-const repeatsOf = (form: Form): readonly Repeat[] => (form.options.repeat === undefined ? ['none'] : ['none', 'f3', 'f2'])
+const locksOf = (form: Form, memory: boolean): readonly boolean[] =>
+  form.options.lock && memory ? [false, true] : [false]
+const repeatsOf = (form: Form): readonly Repeat[] =>
+  form.options.repeat === undefined ? ['none'] : ['none', 'f3', 'f2']
 
 /** The variants of a form that need handlers of their own. */
 function variantsOf(form: Form): Variant[] {
@@ -38,7 +46,8 @@ function variantsOf(form: Form): Variant[] {
 }
 
 const key = (width: Width, memory: boolean, lock: boolean, repeat: Repeat): number =>
-  (((Math.log2(width) - 3) * 2 + (memory ? 1 : 0)) * 2 + (lock ? 1 : 0)) * 3 + (repeat === 'none' ? 0 : repeat === 'f3' ? 1 : 2)
+  (((Math.log2(width) - 3) * 2 + (memory ? 1 : 0)) * 2 + (lock ? 1 : 0)) * 3 +
+  (repeat === 'none' ? 0 : repeat === 'f3' ? 1 : 2)
 const KEYS = 48
 
 /** Of all forms, in the order of their handlers. Only building needs the list: making it takes 10 ms of a start. */
@@ -65,7 +74,9 @@ function fillHandlers(form: Form): void {
 /** Handler index of a decoded instruction. */
 export function handlerFor(form: Form, width: Width, memory: boolean, lock: boolean, repeat: Repeat): number {
   if (firstHandler[form.id] !== 0) fillHandlers(form)
-  const index = handlers[form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)] as number
+  const index = handlers[
+    form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)
+  ] as number
   if (index === 0) unreachable(`no handler for ${form.encoding} ${form.mnemonic}`)
   return index
 }
@@ -110,8 +121,20 @@ class FieldEnvironment implements Environment {
 }
 
 const FIELD_OFFSETS = { reg0: decoded.REG0, reg1: decoded.REG1, reg2: decoded.REG2 }
-const LOADS: Record<Width | 128, string> = { 8: 'i32.load8_u', 16: 'i32.load16_u', 32: 'i32.load', 64: 'i64.load', 128: 'v128.load' }
-const STORES: Record<Width | 128, string> = { 8: 'i32.store8', 16: 'i32.store16', 32: 'i64.store32', 64: 'i64.store', 128: 'v128.store' }
+const LOADS: Record<Width | 128, string> = {
+  8: 'i32.load8_u',
+  16: 'i32.load16_u',
+  32: 'i32.load',
+  64: 'i64.load',
+  128: 'v128.load',
+}
+const STORES: Record<Width | 128, string> = {
+  8: 'i32.store8',
+  16: 'i32.store16',
+  32: 'i64.store32',
+  64: 'i64.store',
+  128: 'v128.store',
+}
 
 class HandlerTarget implements Target {
   readonly code = new Code(2)
@@ -309,7 +332,8 @@ export const IMPORTS: Readonly<Record<string, { params: readonly Type[]; results
 }
 
 /** A host helper as JavaScript sees it: i64 arguments come as two i32. */
-const narrow = (params: readonly Type[]): Type[] => params.flatMap((type) => (type === 'i64' ? (['i32', 'i32'] as const) : [type]))
+const narrow = (params: readonly Type[]): Type[] =>
+  params.flatMap((type) => (type === 'i64' ? (['i32', 'i32'] as const) : [type]))
 
 /**
  * The one table that regions import: the hub's functions, then the first regions compiled, which are the hottest, so that regions
@@ -342,18 +366,24 @@ export function buildInterpreter(): Uint8Array {
   builder.exportTable('helpers', helperTable)
 
   // Declare everything, then define, so that bodies can name each other.
-  for (const { name, params, results } of [...HELPERS, ...DISPATCH]) module.name(name, builder.declare(builder.type(params, results)))
+  for (const { name, params, results } of [...HELPERS, ...DISPATCH])
+    module.name(name, builder.declare(builder.type(params, results)))
   for (const name of SPECIAL) module.name(`handler:${name}`, builder.declare(module.handlerType))
   const first = variants.map(() => builder.declare(module.handlerType))
 
-  for (const helper of HELPERS) builder.define(module.index(helper.name), helper.build?.(module) ?? trampoline(module, helper.name, helper.params))
+  for (const helper of HELPERS)
+    builder.define(module.index(helper.name), helper.build?.(module) ?? trampoline(module, helper.name, helper.params))
   buildDispatch(module)
   variants.forEach((variant, index) => {
     builder.define(first[index] as number, handler(module, variant))
   })
 
   builder.elements(module.handlerTable, 0, [...SPECIAL.map((name) => module.index(`handler:${name}`)), ...first])
-  builder.elements(helperTable, 0, [...HELPERS, ...DISPATCH].map(({ name }) => module.index(name)))
+  builder.elements(
+    helperTable,
+    0,
+    [...HELPERS, ...DISPATCH].map(({ name }) => module.index(name)),
+  )
   builder.exportFunction('run', module.index('run'))
   return builder.build()
 }

@@ -1,8 +1,8 @@
 // Lowers recorded semantics to wasm: expressions, memory accesses, and effects in order. What differs between the tiers
 // (where registers live, what leaving means, what a branch becomes) is behind `Target`.
 
-import { ADDEND, ENTRY_SIZE, INDEX_MASK, INDEX_SHIFT, READ_TAG, WRITE_TAG } from '../lib/translation-array.js'
 import { assert } from '../lib/assert.js'
+import { ADDEND, ENTRY_SIZE, INDEX_MASK, INDEX_SHIFT, READ_TAG, WRITE_TAG } from '../lib/translation-array.js'
 import type { Code } from '../wasm/encoder.js'
 import { MEMORY, type Type } from '../wasm/opcodes.js'
 import type { Access, Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
@@ -16,7 +16,15 @@ export interface Target {
   /** Puts the translation array's address on the stack. */
   translation(): void
   /** The translation this access shares with others of its block, if it does; called once for each access, in order. */
-  shared?(): { readonly host: number; readonly offset: number; readonly length: number; readonly write: boolean; readonly first: boolean } | undefined
+  shared?():
+    | {
+        readonly host: number
+        readonly offset: number
+        readonly length: number
+        readonly write: boolean
+        readonly first: boolean
+      }
+    | undefined
   /** Locals that remember the translation of the probe about to be emitted, where that pays. */
   remembered?(): { readonly page: number; readonly addend: number } | undefined
   getRegister(ref: Ref, width: Width | 128): void
@@ -35,7 +43,13 @@ export interface Target {
   transfer(effect: Extract<Effect, { kind: 'jump' | 'branch' | 'callTo' | 'ret' }>, emit: (node: Node) => void): void
 }
 
-const trivial = (node: Node) => node.kind === 'const' || node.kind === 'temp' || node.kind === 'field' || node.kind === 'flag' || node.kind === 'vector' || node.kind === 'local'
+const trivial = (node: Node) =>
+  node.kind === 'const' ||
+  node.kind === 'temp' ||
+  node.kind === 'field' ||
+  node.kind === 'flag' ||
+  node.kind === 'vector' ||
+  node.kind === 'local'
 
 export class Lowering {
   readonly #target: Target
@@ -72,7 +86,12 @@ export class Lowering {
     const updates: Effect[] = []
     for (const effect of effects) {
       if (effect.kind === 'set' || effect.kind === 'setWord' || effect.kind === 'flags') updates.push(effect)
-      else if (effect.kind === 'jump' || effect.kind === 'branch' || effect.kind === 'callTo' || effect.kind === 'ret') {
+      else if (
+        effect.kind === 'jump' ||
+        effect.kind === 'branch' ||
+        effect.kind === 'callTo' ||
+        effect.kind === 'ret'
+      ) {
         // The transfer reads registers as they were before the updates.
         for (const node of inputs(effect)) this.#pin(node)
         this.#commit(updates)
@@ -93,7 +112,14 @@ export class Lowering {
 
   /** Computes a node now, so that later updates do not change what it means. */
   #pin(node: Node): void {
-    if (node.kind === 'const' || node.kind === 'vector' || node.kind === 'field' || node.kind === 'local' || this.#locals.has(node)) return
+    if (
+      node.kind === 'const' ||
+      node.kind === 'vector' ||
+      node.kind === 'field' ||
+      node.kind === 'local' ||
+      this.#locals.has(node)
+    )
+      return
     const local = this.temporary(node.type)
     this.#compute(node)
     this.#code.set(local)
@@ -322,7 +348,14 @@ export class Lowering {
   }
 
   /** Probes way 0 for address + offset; emits `miss`, or `hit` with code for the host address. */
-  #probe(address: Node, offset: number, access: Access, write: boolean, miss: () => void, hit: (host: () => void) => void): void {
+  #probe(
+    address: Node,
+    offset: number,
+    access: Access,
+    write: boolean,
+    miss: () => void,
+    hit: (host: () => void) => void,
+  ): void {
     const code = this.#code
     const entry = this.temporary('i32')
     const moved = (by: number) => {
@@ -494,7 +527,11 @@ export class Lowering {
 }
 
 export const flagInputs = (state: FlagState): readonly Node[] =>
-  state.aux !== undefined ? [state.result, state.aux] : state.kind === 'logic' ? [state.result] : [state.a, state.b, state.result]
+  state.aux !== undefined
+    ? [state.result, state.aux]
+    : state.kind === 'logic'
+      ? [state.result]
+      : [state.a, state.b, state.result]
 
 /** The nodes an effect reads. */
 export function inputs(effect: Effect): readonly Node[] {

@@ -31,13 +31,14 @@ const save = (host: string, value: string) => `
   (if (i32.eq $size (i32 2)) (then (i64.store16 ${host} ${value})) (else
   (if (i32.eq $size (i32 4)) (then (i64.store32 ${host} ${value})) (else (i64.store ${host} ${value})))))))`
 
-const advance = (register: string, by: string) => `(i64.store $task (i64.add (i64.load $task ${register}) ${by}) ${register})`
+const advance = (register: string, by: string) =>
+  `(i64.store $task (i64.add (i64.load $task ${register}) ${by}) ${register})`
 const host = (into: string, register: string, access: number) => `
   (if (i32.eqz (tee ${into} (call $translatePage $task (i64.load $task ${register}) (i32 ${access})))) (then (return (i32 1))))`
 /** The element may cross a page: through the scratch area. */
 const element = (into: string, register: string, access: number) => `
   (if (i32.eqz (tee ${into} (call $${access === READ ? 'readable' : 'writable'} $task (i64.load $task ${register}) $size))) (then (return (i32 1))))`
-const commitElement = '(if (i32.eq $to (i32.add $task (i32 ' + SCRATCH + '))) (then (call $commitCrossing $task)))'
+const commitElement = `(if (i32.eq $to (i32.add $task (i32 ${SCRATCH}))) (then (call $commitCrossing $task)))`
 
 /** The frame of all five: count down, a chunk or one element at a time, leaving at a poll. */
 const repeated = (registers: readonly string[], chunk: string, single: string, after = '') => `${signature} ${locals}
@@ -94,7 +95,7 @@ const stos = repeated(
       (loop $each
         ${save('(i32.add $to $i)', '$a')}
         (br_if $each (i32.lt_u (tee $i (i32.add $i $size)) $bytes)))))`,
-  `${element('$to', RDI, WRITE)} ${save('$to', '(i64.load $task ' + RAX + ')')} ${commitElement}`,
+  `${element('$to', RDI, WRITE)} ${save('$to', `(i64.load $task ${RAX})`)} ${commitElement}`,
 )
 
 /** eax zero-extends into rax (SDM 3.4.1.1); the narrower keep the rest. */

@@ -9,5 +9,6 @@ const HINTS_BY_DEFAULT = [13, 7] as const
 export function enableBranchHints(): void {
   const [major = 0, minor = 0] = process.versions.v8.split('.').map(Number)
   const [needMajor, needMinor] = HINTS_BY_DEFAULT
-  if (major < needMajor || (major === needMajor && minor < needMinor)) setFlagsFromString('--experimental-wasm-branch-hinting')
+  if (major < needMajor || (major === needMajor && minor < needMinor))
+    setFlagsFromString('--experimental-wasm-branch-hinting')
 }

@@ -30,9 +30,14 @@ function parse(source: string): Term[] {
  * @param functionIndex gives the index of a function called by name (without `$`)
  * @param indirect gives the index of a type or table named by (call_indirect type table …)
  */
-export function assemble(source: string, functionIndex: (name: string) => number, indirect?: (name: string) => number): Code {
+export function assemble(
+  source: string,
+  functionIndex: (name: string) => number,
+  indirect?: (name: string) => number,
+): Code {
   const terms = parse(source)
-  const declared = (kind: string) => terms.filter((term) => Array.isArray(term) && term[0] === kind) as [string, string, Type][]
+  const declared = (kind: string) =>
+    terms.filter((term) => Array.isArray(term) && term[0] === kind) as [string, string, Type][]
   const params = declared('param')
   const code = new Code(params.length)
   const locals = new Map<string, number>()

@@ -147,7 +147,7 @@ export class Code extends Bytes {
 
   /** An i64 constant from an exact integer number. */
   i64Number(value: number): void {
-    this.i64(value % 0x100000000 | 0, Math.floor(value / 0x100000000) | 0)
+    this.i64((value % 0x100000000) | 0, Math.floor(value / 0x100000000) | 0)
   }
 
   v128(bytes: ArrayLike<number>): void {
@@ -392,7 +392,9 @@ export class ModuleBuilder {
 
   /** The custom section of the branch-hinting proposal: for each function, offsets and 0 for unlikely. */
   #branchHints(out: Bytes): void {
-    const hinted = this.#functions.flatMap(({ body }, index) => (body === undefined || body.unlikely.length === 0 ? [] : [{ index, unlikely: body.unlikely }]))
+    const hinted = this.#functions.flatMap(({ body }, index) =>
+      body === undefined || body.unlikely.length === 0 ? [] : [{ index, unlikely: body.unlikely }],
+    )
     if (hinted.length === 0) return
     const content = new Bytes()
     content.name('metadata.code.branch_hint')

@@ -82,7 +82,11 @@ define(0xfd, 15, 'i8x16.splat i16x8.splat i32x4.splat', ['i32'], 'v128')
 define(0xfd, 18, 'i64x2.splat', ['i64'], 'v128')
 define(0xfd, 19, 'f32x4.splat', ['f32'], 'v128')
 define(0xfd, 20, 'f64x2.splat', ['f64'], 'v128')
-const compares = (shape: string, kinds: string) => kinds.split(' ').map((k) => `${shape}.${k}`).join(' ')
+const compares = (shape: string, kinds: string) =>
+  kinds
+    .split(' ')
+    .map((k) => `${shape}.${k}`)
+    .join(' ')
 const integerCompares = 'eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u'
 define(0xfd, 35, compares('i8x16', integerCompares), ['v128', 'v128'], 'v128')
 define(0xfd, 45, compares('i16x8', integerCompares), ['v128', 'v128'], 'v128')
@@ -136,13 +140,7 @@ define(
   'v128',
 )
 define(0xfd, 148, 'f64x2.nearest', ['v128'], 'v128')
-define(
-  0xfd,
-  149,
-  'i16x8.mul i16x8.min_s i16x8.min_u i16x8.max_s i16x8.max_u - i16x8.avgr_u',
-  ['v128', 'v128'],
-  'v128',
-)
+define(0xfd, 149, 'i16x8.mul i16x8.min_s i16x8.min_u i16x8.max_s i16x8.max_u - i16x8.avgr_u', ['v128', 'v128'], 'v128')
 define(0xfd, 160, 'i32x4.abs i32x4.neg', ['v128'], 'v128')
 define(0xfd, 163, 'i32x4.all_true i32x4.bitmask', ['v128'], 'i32')
 define(
@@ -230,7 +228,12 @@ for (const [code, name, args, result] of [
 /** SIMD lane accesses: like PURE, with one immediate lane byte after the opcode. */
 export const LANE: Readonly<Record<string, PureOp>> = lane
 
-export type MemoryOp = { readonly bytes: readonly number[]; readonly type: Type; readonly size: number; readonly atomic: boolean }
+export type MemoryOp = {
+  readonly bytes: readonly number[]
+  readonly type: Type
+  readonly size: number
+  readonly atomic: boolean
+}
 
 const memory: Record<string, MemoryOp> = {}
 const access = (name: string, bytes: number[], type: Type, size: number, atomic = false) => {

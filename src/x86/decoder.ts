@@ -87,7 +87,9 @@ for (const form of FORMS) {
   }
 }
 for (let slot = 0; slot < dispatch.length; slot++) {
-  dispatch[slot] = dispatch[slot] && [...(dispatch[slot] as Form[])].sort((a, b) => rank[a.prefix] - rank[b.prefix] || b.digit - a.digit)
+  dispatch[slot] =
+    dispatch[slot] &&
+    [...(dispatch[slot] as Form[])].sort((a, b) => rank[a.prefix] - rank[b.prefix] || b.digit - a.digit)
 }
 
 const prefixFits = (prefix: Prefix, has66: boolean, repeat: Decoded['repeat']): boolean => {
@@ -246,8 +248,18 @@ function decodeBody(address: number, out: Decoded): number {
 }
 
 const isPrefix = (byte: number): boolean =>
-  byte === 0x66 || byte === 0x67 || byte === 0xf0 || byte === 0xf2 || byte === 0xf3 || (byte & 0xf0) === 0x40 ||
-  byte === 0x2e || byte === 0x36 || byte === 0x3e || byte === 0x26 || byte === 0x64 || byte === 0x65
+  byte === 0x66 ||
+  byte === 0x67 ||
+  byte === 0xf0 ||
+  byte === 0xf2 ||
+  byte === 0xf3 ||
+  (byte & 0xf0) === 0x40 ||
+  byte === 0x2e ||
+  byte === 0x36 ||
+  byte === 0x3e ||
+  byte === 0x26 ||
+  byte === 0x64 ||
+  byte === 0x65
 
 function decodeMemory(modrm: number, rex: number, out: Decoded): void {
   const mod = modrm >> 6

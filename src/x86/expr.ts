@@ -10,7 +10,8 @@ export function pure(op: string, ...args: Node[]): Node {
   const row = PURE[op]
   if (row === undefined) unreachable(`no such pure operation: ${op}`)
   if (row.args.length !== args.length) unreachable(`${op} takes ${row.args.length} operands`)
-  for (let n = 0; n < args.length; n++) if (args[n]?.type !== row.args[n]) unreachable(`${op}: operand ${n} is ${args[n]?.type}, not ${row.args[n]}`)
+  for (let n = 0; n < args.length; n++)
+    if (args[n]?.type !== row.args[n]) unreachable(`${op}: operand ${n} is ${args[n]?.type}, not ${row.args[n]}`)
   return { kind: 'pure', type: row.result, op, args }
 }
 
@@ -34,7 +35,8 @@ export const select = (condition: Node, yes: Node, no: Node): Node => {
 
 export const integerType = (width: Width): 'i32' | 'i64' => (width === 64 ? 'i64' : 'i32')
 /** A constant of the type that carries this width. */
-export const constant = (width: Width, low: number, high = low < 0 ? -1 : 0): Node => (width === 64 ? i64(low, high) : i32(low))
+export const constant = (width: Width, low: number, high = low < 0 ? -1 : 0): Node =>
+  width === 64 ? i64(low, high) : i32(low)
 
 const binary = (name: string) => (a: Node, b: Node) => pure(`${a.type}.${name}`, a, b)
 const fold = (name: string, compute: (a: number, b: number) => number, neutral?: number) => (a: Node, b: Node) => {
@@ -79,7 +81,8 @@ export function wrap(a: Node): Node {
 
 export const zext64 = (a: Node): Node =>
   a.type === 'i64' ? a : a.kind === 'const' ? i64(a.low, 0) : pure('i64.extend_i32_u', a)
-export const sext64 = (a: Node): Node => (a.type === 'i64' ? a : a.kind === 'const' ? i64(a.low) : pure('i64.extend_i32_s', a))
+export const sext64 = (a: Node): Node =>
+  a.type === 'i64' ? a : a.kind === 'const' ? i64(a.low) : pure('i64.extend_i32_s', a)
 
 /** Cuts a value of any integer type to a width: i32 zero-extended for up to 32 bits, i64 for 64 (zero-extending i32). */
 export function cut(a: Node, width: Width): Node {
@@ -96,7 +99,8 @@ export function signed(a: Node, width: Width): Node {
 }
 
 /** Sign-extends a value held at `from` and cuts it to `to`. */
-export const signExtend = (a: Node, from: Width, to: Width): Node => (to === 64 ? sext64(signed(a, from)) : cut(signed(a, from), to))
+export const signExtend = (a: Node, from: Width, to: Width): Node =>
+  to === 64 ? sext64(signed(a, from)) : cut(signed(a, from), to)
 
 /** Bit `index` (0 or 1) as i32. */
 export const bit = (a: Node, index: number): Node => and(wrap(shrU(a, like(a, index))), i32(1))

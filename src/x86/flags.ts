@@ -4,7 +4,29 @@
 //   aux     bit 31 CF, bit 30 CF^OF, bit 3 AF: the carries out of the top bit, into it, and out of bit 3
 // Conditions ask a FlagState, which may still know the operands, so that `cmp; jl` becomes one comparison.
 
-import { and, eq, eqz, leS, leU, like, ltS, ltU, neg, not, or, pure, select, sext64, shl, shrU, signBit, signed, wrap, xor, zext64 } from './expr.js'
+import {
+  and,
+  eq,
+  eqz,
+  leS,
+  leU,
+  like,
+  ltS,
+  ltU,
+  neg,
+  not,
+  or,
+  pure,
+  select,
+  sext64,
+  shl,
+  shrU,
+  signBit,
+  signed,
+  wrap,
+  xor,
+  zext64,
+} from './expr.js'
 import { type FlagState, i32, type Node, type Width } from './ir.js'
 
 const CARRY = 31
@@ -21,9 +43,30 @@ export const CANONICAL: FlagState = {
   aux: { kind: 'flag', type: 'i32', which: 'aux' },
 }
 
-export const addFlags = (width: Width, a: Node, b: Node, result: Node): FlagState => ({ kind: 'add', width, a, b, result, aux: undefined })
-export const subFlags = (width: Width, a: Node, b: Node, result: Node): FlagState => ({ kind: 'sub', width, a, b, result, aux: undefined })
-export const logicFlags = (width: Width, result: Node): FlagState => ({ kind: 'logic', width, a: result, b: result, result, aux: undefined })
+export const addFlags = (width: Width, a: Node, b: Node, result: Node): FlagState => ({
+  kind: 'add',
+  width,
+  a,
+  b,
+  result,
+  aux: undefined,
+})
+export const subFlags = (width: Width, a: Node, b: Node, result: Node): FlagState => ({
+  kind: 'sub',
+  width,
+  a,
+  b,
+  result,
+  aux: undefined,
+})
+export const logicFlags = (width: Width, result: Node): FlagState => ({
+  kind: 'logic',
+  width,
+  a: result,
+  b: result,
+  result,
+  aux: undefined,
+})
 
 /** comiss, ucomisd and the like (SDM vol. 2A, COMISD): ZF PF CF 111 unordered, 000 greater, 001 less, 100 equal; OF SF AF 0. */
 export const compareFlags = (a: Node, b: Node): FlagState => ({
@@ -74,9 +117,7 @@ export function auxOf(state: FlagState): Node {
   }
   // Carry out of each bit: SDM 3.4.3.1 flags follow from it. For a difference it is the borrow.
   const carries =
-    state.kind === 'add'
-      ? or(and(a, b), and(or(a, b), not(result)))
-      : or(and(not(a), b), and(or(not(a), b), result))
+    state.kind === 'add' ? or(and(a, b), and(or(a, b), not(result))) : or(and(not(a), b), and(or(not(a), b), result))
   return packCarries(width, carries)
 }
 
@@ -84,7 +125,7 @@ export function auxOf(state: FlagState): Node {
 export const resultOf = (state: FlagState): Node => sext64(signed(state.result, state.width))
 
 export const carryOf = (state: FlagState): Node => {
-  if (state.kind === 'sub' ) return ltUof(state)
+  if (state.kind === 'sub') return ltUof(state)
   if (state.kind === 'logic') return i32(0)
   if (state.kind === 'compare') return eqz(pure(`${state.a.type}.ge`, state.a, state.b))
   return shrU(auxOf(state), i32(CARRY))
@@ -133,7 +174,12 @@ const CONDITIONS: readonly ((state: FlagState) => Node)[] = [
   signOf,
   parityOf,
   (s) => (s.kind === 'sub' ? fused(s, ltS) : s.kind === 'logic' ? versusZero(s, ltS) : xor(signOf(s), overflowOf(s))),
-  (s) => (s.kind === 'sub' ? fused(s, leS) : s.kind === 'logic' ? versusZero(s, leS) : or(xor(signOf(s), overflowOf(s)), zeroOf(s))),
+  (s) =>
+    s.kind === 'sub'
+      ? fused(s, leS)
+      : s.kind === 'logic'
+        ? versusZero(s, leS)
+        : or(xor(signOf(s), overflowOf(s)), zeroOf(s)),
 ]
 
 /** Condition code 0–15 (O NO B AE E NE BE A S NS P NP L GE LE G) as i32: non-zero when it holds; 0 or 1. */
@@ -143,7 +189,8 @@ export function condition(state: FlagState, code: number): Node {
 }
 
 /** The state with another CF, everything else kept (stc, bt, inc). */
-export const withCarry = (state: FlagState, carry: Node): FlagState => withCarryOverflow(state, carry, overflowOf(state))
+export const withCarry = (state: FlagState, carry: Node): FlagState =>
+  withCarryOverflow(state, carry, overflowOf(state))
 
 /** The state with another CF and OF, everything else kept (rotates; mul on AMD). */
 export function withCarryOverflow(state: FlagState, carry: Node, overflow: Node): FlagState {
@@ -185,4 +232,3 @@ export function fromFlagBits(bits: Node): FlagState {
   ].reduce((a, b) => or(a, b))
   return { ...CANONICAL, result: zext64(nonZero), aux }
 }
-

@@ -19,8 +19,29 @@ import type { Width } from './ir.js'
 import type { Semantics } from './semantics.js'
 
 export type Prefix = 'any' | 'NP' | '66' | 'F3' | 'F2'
-export type OperandKind = 'E' | 'G' | 'M' | 'R' | 'Z' | 'A' | 'C' | '1' | 'I' | 'J' | 'O' | 'X' | 'Y' | 'V' | 'W' | 'U' | 'T'
-export type Operand = { readonly kind: OperandKind; readonly size: 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'z' | 'x' | 'u'; readonly signed: boolean }
+export type OperandKind =
+  | 'E'
+  | 'G'
+  | 'M'
+  | 'R'
+  | 'Z'
+  | 'A'
+  | 'C'
+  | '1'
+  | 'I'
+  | 'J'
+  | 'O'
+  | 'X'
+  | 'Y'
+  | 'V'
+  | 'W'
+  | 'U'
+  | 'T'
+export type Operand = {
+  readonly kind: OperandKind
+  readonly size: 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'z' | 'x' | 'u'
+  readonly signed: boolean
+}
 
 export type FormOptions = {
   /** Accepts a lock prefix (SDM vol. 2A, LOCK) when its destination is memory. */
@@ -69,9 +90,16 @@ export type Form = {
 
 const MAPS = ['', '0F', '0F38', '0F3A']
 
-export function form(encoding: string, mnemonic: string, operands: string, semantics: Semantics, options: FormOptions = {}): Form {
+export function form(
+  encoding: string,
+  mnemonic: string,
+  operands: string,
+  semantics: Semantics,
+  options: FormOptions = {},
+): Form {
   const words = encoding.split(' ')
-  const prefix: Prefix = words[0] === 'NP' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2' ? words[0] : 'any'
+  const prefix: Prefix =
+    words[0] === 'NP' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2' ? words[0] : 'any'
   // `66` alone is never an opcode of the table: operand-size is a prefix.
   const rest = prefix === 'any' ? words : words.slice(1)
   const map = Math.max(0, MAPS.indexOf(rest[0] ?? '')) as 0 | 1 | 2 | 3

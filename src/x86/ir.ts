@@ -23,8 +23,19 @@ export type Node =
   | { readonly kind: 'const'; readonly type: 'i32' | 'i64'; readonly low: number; readonly high: number }
   | { readonly kind: 'vector'; readonly type: 'v128'; readonly bytes: readonly number[] }
   | { readonly kind: 'pure'; readonly type: Type; readonly op: string; readonly args: readonly Node[] }
-  | { readonly kind: 'lane'; readonly type: Type; readonly op: string; readonly args: readonly Node[]; readonly lane: number }
-  | { readonly kind: 'shuffle'; readonly type: 'v128'; readonly args: readonly Node[]; readonly lanes: readonly number[] }
+  | {
+      readonly kind: 'lane'
+      readonly type: Type
+      readonly op: string
+      readonly args: readonly Node[]
+      readonly lane: number
+    }
+  | {
+      readonly kind: 'shuffle'
+      readonly type: 'v128'
+      readonly args: readonly Node[]
+      readonly lanes: readonly number[]
+    }
   | { readonly kind: 'select'; readonly type: Type; readonly args: readonly [Node, Node, Node] }
   /** A register's value before this instruction: i32 for widths up to 32 (zero-extended), i64 for 64, v128 for vectors. */
   | { readonly kind: 'get'; readonly type: Type; readonly ref: Ref; readonly width: Width | 128 }
@@ -60,9 +71,21 @@ export type FlagState = {
 
 export type Effect =
   | { readonly kind: 'load'; readonly out: Temp; readonly op: string; readonly address: Node; readonly access: Access }
-  | { readonly kind: 'store'; readonly op: string; readonly address: Node; readonly value: Node; readonly access: Access }
+  | {
+      readonly kind: 'store'
+      readonly op: string
+      readonly address: Node
+      readonly value: Node
+      readonly access: Access
+    }
   /** Load with the intent to write: the following `update` stores to the same place without another check. */
-  | { readonly kind: 'modify'; readonly out: Temp; readonly op: string; readonly address: Node; readonly access: Access }
+  | {
+      readonly kind: 'modify'
+      readonly out: Temp
+      readonly op: string
+      readonly address: Node
+      readonly access: Access
+    }
   | { readonly kind: 'update'; readonly of: Temp; readonly op: string; readonly value: Node; readonly access: Access }
   /** Atomic read-modify-write; `out` is the old value. A misaligned one is a split lock, done with other vCPUs stopped. */
   | {
@@ -80,7 +103,13 @@ export type Effect =
   | { readonly kind: 'raise'; readonly condition: Node | undefined; readonly vector: number }
   /** A helper function of the hub (engine/helpers). `sync`: it reads and writes registers in the task record, and its i32
    *  result is a status: non-zero leaves the code. Otherwise it is a function of its arguments alone. */
-  | { readonly kind: 'call'; readonly out: Temp | undefined; readonly helper: string; readonly args: readonly Node[]; readonly sync: boolean }
+  | {
+      readonly kind: 'call'
+      readonly out: Temp | undefined
+      readonly helper: string
+      readonly args: readonly Node[]
+      readonly sync: boolean
+    }
   | { readonly kind: 'jump'; readonly target: Node }
   | { readonly kind: 'branch'; readonly condition: Node; readonly target: Node }
   /** Guest call: the return address is already pushed. */
@@ -89,9 +118,14 @@ export type Effect =
 
 export const i32 = (value: number): Node => ({ kind: 'const', type: 'i32', low: value | 0, high: value < 0 ? -1 : 0 })
 /** An i64 constant from its halves. */
-export const i64 = (low: number, high = low < 0 ? -1 : 0): Node => ({ kind: 'const', type: 'i64', low: low | 0, high: high | 0 })
+export const i64 = (low: number, high = low < 0 ? -1 : 0): Node => ({
+  kind: 'const',
+  type: 'i64',
+  low: low | 0,
+  high: high | 0,
+})
 /** An i64 constant from an exact integer. */
-export const i64Number = (value: number): Node => i64(value % 0x100000000 | 0, Math.floor(value / 0x100000000))
+export const i64Number = (value: number): Node => i64((value % 0x100000000) | 0, Math.floor(value / 0x100000000))
 export const vector = (bytes: readonly number[]): Node => ({ kind: 'vector', type: 'v128', bytes })
 
 /** Is the node this constant (sign-extended)? */

@@ -8,7 +8,19 @@ import { MEMORY } from '../wasm/opcodes.js'
 import { add, constant, cut, integerType, lane, pure, sext64, signExtend, sub, wrap, zext64 } from './expr.js'
 import { condition } from './flags.js'
 import type { Form, Operand } from './form.js'
-import { type Access, type Effect, type FlagState, i32, i64, type Node, type Ref, type Temp, type Type, vector, type Width } from './ir.js'
+import {
+  type Access,
+  type Effect,
+  type FlagState,
+  i32,
+  i64,
+  type Node,
+  type Ref,
+  type Temp,
+  type Type,
+  vector,
+  type Width,
+} from './ir.js'
 
 export type Semantics = (s: Sem) => void
 
@@ -294,7 +306,11 @@ export class Sem {
   /** Replaces lane 0 of a vector register and keeps the rest. */
   setScalar(index: number, value: Node): void {
     const old = this.get(this.ref(index), 128)
-    this.set(this.ref(index), 128, lane(value.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane', 0, old, value))
+    this.set(
+      this.ref(index),
+      128,
+      lane(value.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane', 0, old, value),
+    )
   }
 
   // ---- flags ----------------------------------------------------------------------------------------------------

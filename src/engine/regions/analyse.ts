@@ -113,7 +113,11 @@ export type BlockFacts = {
 }
 
 /** @param flagsLiveAt whether the flags may be read at an address outside the region */
-export function analyse(blocks: readonly Block[], graph: Graph, flagsLiveAt: (address: number) => boolean): BlockFacts[] {
+export function analyse(
+  blocks: readonly Block[],
+  graph: Graph,
+  flagsLiveAt: (address: number) => boolean,
+): BlockFacts[] {
   const none = (): Registers => ({ general: 0, vector: 0 })
   const facts: BlockFacts[] = blocks.map((block) => ({
     instructions: block.instructions.map((instruction) => ({
@@ -136,7 +140,12 @@ export function analyse(blocks: readonly Block[], graph: Graph, flagsLiveAt: (ad
   return facts
 }
 
-function flagLiveness(blocks: readonly Block[], graph: Graph, facts: BlockFacts[], flagsLiveAt: (address: number) => boolean): void {
+function flagLiveness(
+  blocks: readonly Block[],
+  graph: Graph,
+  facts: BlockFacts[],
+  flagsLiveAt: (address: number) => boolean,
+): void {
   for (let changed = true; changed; ) {
     changed = false
     for (const index of [...graph.sequence].reverse()) {

@@ -1,6 +1,6 @@
 // The optimising tier from end to end: discover, structure, analyse, emit. What it needs of the engine is a way to read instructions.
 
-import { type Decoded } from '../../x86/decoder.js'
+import type { Decoded } from '../../x86/decoder.js'
 import { CANONICAL } from '../../x86/flags.js'
 import { flowOf } from '../../x86/flow.js'
 import { Sem } from '../../x86/semantics.js'
@@ -34,7 +34,12 @@ function record(decoded: Decoded): Instruction {
 }
 
 /** Plans the region that starts at `entry`; undefined when there is nothing to compile. */
-export function planRegion(entry: number, read: Reader, reached: (address: number) => boolean, memoryPages: number): Plan | undefined {
+export function planRegion(
+  entry: number,
+  read: Reader,
+  reached: (address: number) => boolean,
+  memoryPages: number,
+): Plan | undefined {
   const source: Source = {
     instruction(address) {
       const decoded = read(address)

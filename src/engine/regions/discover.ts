@@ -2,7 +2,7 @@
 // (they come back); what lies beyond the bounds, or was never reached, is an exit.
 
 import type { Decoded } from '../../x86/decoder.js'
-import { type Flow, flowOf } from '../../x86/flow.js'
+import type { Flow } from '../../x86/flow.js'
 import type { Effect } from '../../x86/ir.js'
 
 /** One guest instruction of a region. */
@@ -36,11 +36,14 @@ export type Source = {
   reached(address: number): boolean
 }
 
-const isSite = (effect: Effect) => effect.kind === 'load' || effect.kind === 'store' || effect.kind === 'modify' || effect.kind === 'atomic'
+const isSite = (effect: Effect) =>
+  effect.kind === 'load' || effect.kind === 'store' || effect.kind === 'modify' || effect.kind === 'atomic'
 
 /** The direct target of an instruction, if it has one. */
 function targetOf({ decoded, flow }: Instruction): number | undefined {
-  return (flow === 'branch' || flow === 'jump') && decoded.form.operands[0]?.kind === 'J' ? decoded.next + decoded.immediateLow : undefined
+  return (flow === 'branch' || flow === 'jump') && decoded.form.operands[0]?.kind === 'J'
+    ? decoded.next + decoded.immediateLow
+    : undefined
 }
 
 export function discover(entry: number, source: Source): Block[] {
@@ -71,7 +74,9 @@ export function discover(entry: number, source: Source): Block[] {
 }
 
 function cut(entry: number, instructions: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>): Block[] {
-  const starts = [...leaders].filter((address) => instructions.has(address)).sort((a, b) => (a === entry ? -1 : b === entry ? 1 : a - b))
+  const starts = [...leaders]
+    .filter((address) => instructions.has(address))
+    .sort((a, b) => (a === entry ? -1 : b === entry ? 1 : a - b))
   const index = new Map(starts.map((address, block) => [address, block]))
   const successor = (address: number): Successor => {
     const block = index.get(address)
@@ -83,7 +88,8 @@ function cut(entry: number, instructions: ReadonlyMap<number, Instruction>, lead
     for (;;) {
       const instruction = instructions.get(at)
       // Beyond the bounds, or into the next block.
-      if (instruction === undefined || (at !== address && index.has(at))) return { address, instructions: body, successors: [successor(at)] }
+      if (instruction === undefined || (at !== address && index.has(at)))
+        return { address, instructions: body, successors: [successor(at)] }
       body.push(instruction)
       at = instruction.decoded.next
       const target = targetOf(instruction)

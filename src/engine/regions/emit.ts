@@ -7,8 +7,8 @@ import { Code, ModuleBuilder } from '../../wasm/encoder.js'
 import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
 import type { Effect, FieldName, FlagState, Node, Ref, Type, Width } from '../../x86/ir.js'
 import { Sem } from '../../x86/semantics.js'
-import { DISPATCH, EXIT_DEPTH, FRAME_BYTES } from '../dispatch.js'
 import { CALL_SITE_DIRECT, CALL_SITE_SIZE } from '../call-site.js'
+import { DISPATCH, EXIT_DEPTH, FRAME_BYTES } from '../dispatch.js'
 import { HELPERS, RESULT } from '../helpers.js'
 import { EXIT } from '../host.js'
 import { HELPER_TABLE_SIZE } from '../interpreter.js'
@@ -16,9 +16,9 @@ import { flagInputs, Lowering, type Target } from '../lower.js'
 import { EXIT_REASON, FLAG_AUX, FLAG_RESULT, GPR, POLL, RIP, TRANSLATION, VECTOR, VECTOR_STRIDE } from '../record.js'
 import { type BlockFacts, type Facts, FLAGS, type Registers } from './analyse.js'
 import type { Block, Successor } from './discover.js'
+import { KnownEnvironment } from './environment.js'
 import { type Group, groupAccesses, type Member } from './groups.js'
 import { LoopMemory } from './loop-memory.js'
-import { KnownEnvironment } from './environment.js'
 import type { Graph } from './structure.js'
 
 /** Where the landing finds what to store: rows of 16 bytes {general mask, vector mask, rip}. */
@@ -40,7 +40,14 @@ const functions = [...HELPERS, ...DISPATCH]
 const functionIndex = new Map(functions.map(({ name }, index) => [name, index]))
 
 /** @param siteBase where the caller will put the rows of `sites`; @param callBase where it has zeroed call sites */
-export function emitRegion(blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, callBase: number, memoryPages: number): Region {
+export function emitRegion(
+  blocks: readonly Block[],
+  graph: Graph,
+  facts: readonly BlockFacts[],
+  siteBase: number,
+  callBase: number,
+  memoryPages: number,
+): Region {
   const builder = new ModuleBuilder()
   builder.importMemory('lego', 'memory', 1, memoryPages)
   builder.importTable('lego', 'helpers', HELPER_TABLE_SIZE)
@@ -97,7 +104,14 @@ class Emitter implements Target {
   #condition = -1
   #left = false
 
-  constructor(builder: ModuleBuilder, blocks: readonly Block[], graph: Graph, facts: readonly BlockFacts[], siteBase: number, callBase: number) {
+  constructor(
+    builder: ModuleBuilder,
+    blocks: readonly Block[],
+    graph: Graph,
+    facts: readonly BlockFacts[],
+    siteBase: number,
+    callBase: number,
+  ) {
     this.#builder = builder
     this.#blocks = blocks
     this.#graph = graph
@@ -458,7 +472,13 @@ class Emitter implements Target {
     else {
       for (const node of flagInputs(state)) hold(node)
       const of = (node: Node) => held.get(node) ?? node
-      this.#pending = { ...state, a: of(state.a), b: of(state.b), result: of(state.result), aux: state.aux && of(state.aux) }
+      this.#pending = {
+        ...state,
+        a: of(state.a),
+        b: of(state.b),
+        result: of(state.result),
+        aux: state.aux && of(state.aux),
+      }
     }
   }
 
@@ -527,7 +547,8 @@ class Emitter implements Target {
       vector: facts.dirtyBefore.vector | this.#updatedVector,
     }
     this.#writeBack(dirty, facts.flagsLiveBefore && (dirty.general & FLAGS) !== 0)
-    const direct = effect.kind === 'callTo' && effect.target.kind === 'const' ? constantAddress(effect.target) : undefined
+    const direct =
+      effect.kind === 'callTo' && effect.target.kind === 'const' ? constantAddress(effect.target) : undefined
     if (direct === undefined) {
       emit(effect.target)
       code.set(this.#result)

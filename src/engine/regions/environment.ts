@@ -32,11 +32,15 @@ export class KnownEnvironment implements Environment {
     const index = place === 'reg' ? reg : place === 'rm' ? rm : opcodeRegister
     if (bank === 'vector') return { bank, index }
     // Without a REX prefix byte registers 4–7 are ah ch dh bh (SDM table 3-2).
-    return width === 8 && !rex && index >= 4 && index < 8 ? { bank, index: index - 4, high: true } : { bank, index, high: false }
+    return width === 8 && !rex && index >= 4 && index < 8
+      ? { bank, index: index - 4, high: true }
+      : { bank, index, high: false }
   }
 
   immediate(type: 'i32' | 'i64'): Node {
-    return type === 'i32' ? i32(this.#decoded.immediateLow) : i64(this.#decoded.immediateLow, this.#decoded.immediateHigh)
+    return type === 'i32'
+      ? i32(this.#decoded.immediateLow)
+      : i64(this.#decoded.immediateLow, this.#decoded.immediateHigh)
   }
 
   address(): Node {

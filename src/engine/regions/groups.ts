@@ -3,8 +3,8 @@
 // test. Addresses are compared as symbols: what each register held at the start of the block, plus an offset.
 
 import type { Effect, Node } from '../../x86/ir.js'
-import type { Block } from './discover.js'
 import type { BlockFacts } from './analyse.js'
+import type { Block } from './discover.js'
 
 /** Accesses under one probe. Offsets are relative to the group's lowest byte. */
 export type Group = {

@@ -59,7 +59,8 @@ function quietLoops(graph: Graph, facts: readonly BlockFacts[]): number[] {
   const innermost = facts.map(() => -1)
   const predecessors: number[][] = facts.map(() => [])
   for (const block of graph.sequence) {
-    for (const successor of graph.successors[block]!) if ('block' in successor) predecessors[successor.block]!.push(block)
+    for (const successor of graph.successors[block]!)
+      if ('block' in successor) predecessors[successor.block]!.push(block)
   }
   // Inner headers come later in reverse postorder, so they overwrite outer ones.
   for (const header of graph.sequence) {

@@ -21,7 +21,8 @@ export function analyseGraph(blocks: readonly Block[]): Graph {
   const { order, sequence } = reversePostorder(blocks)
   const predecessors: number[][] = blocks.map(() => [])
   for (const block of sequence) {
-    for (const successor of blocks[block]!.successors) if ('block' in successor) predecessors[successor.block]!.push(block)
+    for (const successor of blocks[block]!.successors)
+      if ('block' in successor) predecessors[successor.block]!.push(block)
   }
   const dominator = dominators(sequence, order, predecessors)
   const dominates = (a: number, b: number): boolean => {
@@ -75,7 +76,11 @@ function reversePostorder(blocks: readonly Block[]): { order: number[]; sequence
 }
 
 /** Immediate dominators (Cooper, Harvey, Kennedy). */
-function dominators(sequence: readonly number[], order: readonly number[], predecessors: readonly (readonly number[])[]): number[] {
+function dominators(
+  sequence: readonly number[],
+  order: readonly number[],
+  predecessors: readonly (readonly number[])[],
+): number[] {
   const dominator: number[] = order.map(() => -1)
   dominator[0] = 0
   const meet = (a: number, b: number): number => {

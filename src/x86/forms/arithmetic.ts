@@ -21,7 +21,8 @@ const carryIn = (s: Sem): Node => (s.width === 64 ? zext64(carryOf(s.flagsBefore
 /** Sums with a carry-in need the explicit carries: `result < a` no longer tells CF. */
 const withExplicitCarries = (state: FlagState): FlagState => ({ ...state, kind: 'custom', aux: auxOf(state) })
 const logic = (_s: Sem, width: Width, _a: Node, _b: Node, result: Node) => logicFlags(width, result)
-const plain = (make: typeof addFlags) => (_s: Sem, width: Width, a: Node, b: Node, result: Node) => make(width, a, b, result)
+const plain = (make: typeof addFlags) => (_s: Sem, width: Width, a: Node, b: Node, result: Node) =>
+  make(width, a, b, result)
 
 /** In the order of modrm.reg for opcodes 80–83, and of bits 3–5 for opcodes 00–3F. */
 const OPERATIONS: readonly Operation[] = [

@@ -6,7 +6,24 @@ import { i64 } from '../ir.js'
 import { RBP, RCX, RSP, type Semantics } from '../semantics.js'
 
 /** Condition code suffixes in encoding order (SDM appendix B.1.4.7). */
-export const CONDITION_NAMES = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'] as const
+export const CONDITION_NAMES = [
+  'o',
+  'no',
+  'b',
+  'ae',
+  'e',
+  'ne',
+  'be',
+  'a',
+  's',
+  'ns',
+  'p',
+  'np',
+  'l',
+  'ge',
+  'le',
+  'g',
+] as const
 
 const jump: Semantics = (s) => s.jump(s.target())
 const jumpIndirect: Semantics = (s) => s.jump(s.read(0))
@@ -48,7 +65,7 @@ const leave: Semantics = (s) => {
 }
 
 const ends = { ends: true, untestable: true }
-const near = { ...ends, default64: true }
+const _near = { ...ends, default64: true }
 
 export const control: readonly Form[] = [
   form('EB', 'jmp', 'Jb', jump, ends),
