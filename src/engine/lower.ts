@@ -2,41 +2,19 @@
 // (where registers live, what leaving means, what a branch becomes) is behind `Target`.
 
 import { assert } from '../lib/assert.js'
-import { ADDEND, ENTRY_SIZE, INDEX_MASK, INDEX_SHIFT, READ_TAG, WRITE_TAG } from '../lib/translation-array.js'
 import type { Code } from '../wasm/encoder.js'
 import { MEMORY, type Type } from '../wasm/opcodes.js'
-import type { Access, Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
-import { SCRATCH } from './record.js'
+import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
+import { ArrayLowering, type MemoryLowering, type MemoryTarget } from './memory-lowering.js'
 
 /** What a tier supplies. Every method emits code; values go to or come from the wasm stack. */
-export interface Target {
-  readonly code: Code
-  /** Local holding the task record's address. */
-  readonly task: number
-  /** Puts the translation array's address on the stack. */
-  translation(): void
-  /** The translation this access shares with others of its block, if it does; called once for each access, in order. */
-  shared?():
-    | {
-        readonly host: number
-        readonly offset: number
-        readonly length: number
-        readonly write: boolean
-        readonly first: boolean
-      }
-    | undefined
-  /** Locals that remember the translation of the probe about to be emitted, where that pays. */
-  remembered?(): { readonly page: number; readonly addend: number } | undefined
+export interface Target extends MemoryTarget {
   getRegister(ref: Ref, width: Width | 128): void
   /** Emits `value()` and stores it; 8- and 16-bit writes keep the rest of the register. */
   setRegister(ref: Ref, width: Width | 128, value: () => void): void
   getFlag(which: 'result' | 'aux'): void
   setFlags(state: FlagState, emit: (node: Node) => void): void
   field(name: FieldName, type: 'i32' | 'i64'): void
-  /** Calls a hub function: arguments are on the stack; the target adds what it needs to name it. */
-  callHelper(helper: string): void
-  /** Leaves the guest code with this instruction as the one to run again; emitted where control may not go on. */
-  leave(): void
   /** Makes the record hold the state before this instruction, for a helper that works on it; and takes it back after. */
   beforeSync(): void
   afterSync(): void
@@ -61,9 +39,12 @@ export class Lowering {
   readonly #free: Record<Type, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] }
   #taken: { type: Type; local: number }[] = []
 
+  readonly #memory: MemoryLowering
+
   constructor(target: Target) {
     this.#target = target
     this.#code = target.code
+    this.#memory = new ArrayLowering(target, this)
   }
 
   /** A local for the rest of this instruction. */
@@ -93,7 +74,7 @@ export class Lowering {
         effect.kind === 'ret'
       ) {
         // The transfer reads registers as they were before the updates.
-        for (const node of inputs(effect)) this.#pin(node)
+        for (const node of inputs(effect)) this.pin(node)
         this.#commit(updates)
         updates.length = 0
         this.#target.transfer(effect, (node) => this.value(node))
@@ -111,7 +92,7 @@ export class Lowering {
   }
 
   /** Computes a node now, so that later updates do not change what it means. */
-  #pin(node: Node): void {
+  pin(node: Node): void {
     if (
       node.kind === 'const' ||
       node.kind === 'vector' ||
@@ -195,7 +176,7 @@ export class Lowering {
     switch (effect.kind) {
       case 'load': {
         const out = this.temporary(effect.out.type)
-        this.#access(effect.address, effect.access, false, (host, offset) => {
+        this.#memory.access(effect.address, effect.access, false, (host, offset) => {
           host()
           code.memory(effect.op, offset)
           code.set(out)
@@ -204,8 +185,8 @@ export class Lowering {
         return
       }
       case 'store': {
-        this.#pin(effect.value)
-        this.#access(effect.address, effect.access, true, (host, offset) => {
+        this.pin(effect.value)
+        this.#memory.access(effect.address, effect.access, true, (host, offset) => {
           host()
           this.value(effect.value)
           code.memory(effect.op, offset)
@@ -213,7 +194,7 @@ export class Lowering {
         return
       }
       case 'modify': {
-        const host = this.#translate(effect.address, effect.access, true)
+        const host = this.#memory.place(effect.address, effect.access, true)
         this.#modified.set(effect.out, host)
         code.get(host)
         code.memory(effect.op)
@@ -226,7 +207,7 @@ export class Lowering {
         code.get(host)
         this.value(effect.value)
         code.memory(effect.op)
-        this.#commitCrossing(host, effect.access)
+        this.#memory.commitCrossing(host, effect.access)
         return
       }
       case 'atomic':
@@ -251,7 +232,7 @@ export class Lowering {
           if (effect.out !== undefined) this.#define(effect.out)
           return
         }
-        for (const arg of effect.args) this.#pin(arg)
+        for (const arg of effect.args) this.pin(arg)
         this.#target.beforeSync()
         code.get(this.#target.task)
         for (const arg of effect.args) this.value(arg)
@@ -270,191 +251,11 @@ export class Lowering {
     this.#locals.set(out, local)
   }
 
-  /** The local with the host address of an access, for those that need it more than once. */
-  #translate(address: Node, access: Access, write: boolean): number {
-    const place = this.temporary('i32')
-    this.#access(address, access, write, (host, offset) => {
-      host()
-      if (offset !== 0) {
-        this.#code.i32(offset)
-        this.#code.op('i32.add')
-      }
-      this.#code.set(place)
-    })
-    return place
-  }
-
-  /**
-   * One memory access. `use` emits it, given code for a host address and an offset to add; it is emitted for the fast path (this
-   * access's own probe of way 0, see lib/translation-array.ts, or the one it shares) and for the slow path. There the hub's
-   * `readable` or `writable` translates, crosses pages and checks alignment, answering 0 to leave; what was stored to its
-   * scratch area then goes to both pages.
-   */
-  #access(address: Node, access: Access, write: boolean, use: (host: () => void, offset: number) => void): void {
-    const code = this.#code
-    this.#pin(address)
-    const shared = this.#target.shared?.()
-    const slow = () => {
-      const host = this.temporary('i32')
-      code.get(this.#target.task)
-      this.value(address)
-      code.i32(access.size | (access.aligned ? 0x100 : 0))
-      this.#target.callHelper(write ? 'writable' : 'readable')
-      code.tee(host)
-      code.op('i32.eqz')
-      code.ifUnlikely()
-      this.#target.leave()
-      code.end()
-      use(() => code.get(host), 0)
-      if (write) this.#commitCrossing(host, access)
-    }
-    if (shared === undefined) {
-      this.#probe(address, 0, access, write, slow, (host) => use(host, 0))
-      return
-    }
-    const { host, offset } = shared
-    if (shared.first) {
-      // For the whole group: 0 when its range is not on one page with a translation in way 0.
-      this.#probe(
-        address,
-        -offset,
-        { size: shared.length, aligned: false },
-        shared.write,
-        () => {
-          code.i32(0)
-          code.set(host)
-        },
-        (found) => {
-          found()
-          code.set(host)
-        },
-      )
-    }
-    code.get(host)
-    code.op('i32.eqz')
-    if (access.aligned) {
-      code.get(host)
-      code.i32(offset)
-      code.op('i32.add')
-      code.i32(access.size - 1)
-      code.op('i32.and')
-      code.op('i32.or')
-    }
-    code.ifUnlikely()
-    slow()
-    code.else()
-    use(() => code.get(host), offset)
-    code.end()
-  }
-
-  /** Probes way 0 for address + offset; emits `miss`, or `hit` with code for the host address. */
-  #probe(
-    address: Node,
-    offset: number,
-    access: Access,
-    write: boolean,
-    miss: () => void,
-    hit: (host: () => void) => void,
-  ): void {
-    const code = this.#code
-    const entry = this.temporary('i32')
-    const moved = (by: number) => {
-      this.value(address)
-      if (by === 0) return
-      code.i64(by)
-      code.op('i64.add')
-    }
-    const key = () => {
-      // Low bits that an aligned access must have zero stay in the comparison: tags have none. Otherwise the last byte counts:
-      // the entry of an access that crosses pages is its first page's, which never holds its last page's tag.
-      moved(access.aligned ? offset : offset + access.size - 1)
-      code.i64(access.aligned ? -0x1000 | (access.size - 1) : -0x1000, -1)
-      code.op('i64.and')
-    }
-    const find = () => {
-      moved(offset)
-      code.i64(INDEX_SHIFT, 0)
-      code.op('i64.shr_u')
-      code.op('i32.wrap_i64')
-      code.i32(INDEX_MASK)
-      code.op('i32.and')
-      this.#target.translation()
-      code.op('i32.add')
-      code.tee(entry)
-      code.memory('i64.load', write ? WRITE_TAG : READ_TAG)
-    }
-    const hostFrom = (addend: () => void) => () => {
-      addend()
-      this.value(address)
-      code.op('i32.wrap_i64')
-      code.op('i32.add')
-      if (offset !== 0) {
-        code.i32(offset)
-        code.op('i32.add')
-      }
-    }
-    const loadAddend = () => {
-      code.get(entry)
-      code.memory('i32.load', ADDEND)
-    }
-    const remembered = access.aligned ? undefined : this.#target.remembered?.()
-    if (remembered === undefined) {
-      key()
-      find()
-      code.op('i64.ne')
-      code.ifUnlikely()
-      miss()
-      code.else()
-      hit(hostFrom(loadAddend))
-      code.end()
-      return
-    }
-    // In a loop: the page of the last translation of this access is in locals.
-    code.block()
-    moved(offset)
-    code.get(remembered.page)
-    code.op('i64.sub')
-    code.i64(4096 - access.size)
-    code.op('i64.gt_u')
-    code.ifUnlikely()
-    key()
-    find()
-    code.op('i64.ne')
-    code.ifUnlikely()
-    miss()
-    code.br(2)
-    code.end()
-    loadAddend()
-    code.set(remembered.addend)
-    moved(offset)
-    code.i64(-0x1000)
-    code.op('i64.and')
-    code.set(remembered.page)
-    code.end()
-    hit(hostFrom(() => code.get(remembered.addend)))
-    code.end()
-  }
-
-  /** A page-crossing store went to the record's scratch area: the hub copies it out to both pages. */
-  #commitCrossing(host: number, access: Access): void {
-    if (access.size === 1 || access.aligned) return
-    const code = this.#code
-    code.get(host)
-    code.get(this.#target.task)
-    code.i32(SCRATCH)
-    code.op('i32.add')
-    code.op('i32.eq')
-    code.if()
-    code.get(this.#target.task)
-    this.#target.callHelper('commitCrossing')
-    code.end()
-  }
-
   #atomic(effect: Extract<Effect, { kind: 'atomic' }>): void {
     const code = this.#code
     const { access, out, op } = effect
-    for (const value of effect.values) this.#pin(value)
-    const host = this.#translate(effect.address, access, true)
+    for (const value of effect.values) this.pin(value)
+    const host = this.#memory.place(effect.address, access, true)
     const old = this.temporary(out.type)
     const [first, second] = effect.values as [Node, Node | undefined]
     if (access.size > 1) {
@@ -500,7 +301,7 @@ export class Lowering {
       code.op(`${width}.${op}`)
     }
     code.memory(`${width}.store${suffix}`)
-    this.#commitCrossing(host, access)
+    this.#memory.commitCrossing(host, access)
   }
 
   /** Register and flag updates, together: every value is computed before the first is stored. */
@@ -508,8 +309,8 @@ export class Lowering {
     const only = updates.length === 1
     if (!only) {
       for (const update of updates) {
-        if (update.kind === 'set' || update.kind === 'setWord') this.#pin(update.value)
-        else if (update.kind === 'flags') for (const node of flagInputs(update.state)) this.#pin(node)
+        if (update.kind === 'set' || update.kind === 'setWord') this.pin(update.value)
+        else if (update.kind === 'flags') for (const node of flagInputs(update.state)) this.pin(node)
       }
     }
     for (const update of updates) {
@@ -569,5 +370,3 @@ function atomicName(op: string, size: number, type: Type): string {
   assert(MEMORY[name] !== undefined, `no atomic of this shape: ${name}`)
   return name
 }
-
-assert(ENTRY_SIZE === 32, 'the inline probe shifts by the entry size')
