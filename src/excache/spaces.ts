@@ -91,16 +91,19 @@ export class Spaces {
    * Writes dirty lines back and keeps them. With several vCPUs they stay dirty, since one of them may be writing.
    * What the space sees of a relative's lines is written back too: afterwards the memory manager has all of it.
    */
-  flush(asid: number, firstPage = 0, count = ALL_PAGES): void {
+  flush(asid: number, firstPage = 0, count = ALL_PAGES, mayBeWritten = this.#table.vcpus > 1): void {
     this.#lock.acquire()
-    this.#sweep(asid, firstPage, count, (record) => this.#cleaner.clean(record, this.#table.vcpus === 1))
+    this.#sweep(asid, firstPage, count, (record) => this.#cleaner.clean(record, !mayBeWritten))
     this.#forgetInherited(asid, firstPage, count, true)
     this.#lock.release()
   }
 
-  /** The same for an object (msync, or before another processor maps it); pages are the object's. */
-  flushObject(object: number, firstPage = 0, count = ALL_PAGES): void {
-    this.flush(-object, firstPage, count)
+  /**
+   * The same for an object (msync, or before another processor maps it); pages are the object's. `mayBeWritten`: the caller has host addresses that
+   * it will still write to.
+   */
+  flushObject(object: number, firstPage?: number, count?: number, mayBeWritten?: boolean): void {
+    this.flush(-object, firstPage, count, mayBeWritten)
   }
 
   /** Forgets an object's lines (truncated, or its last mapping is gone); pages are the object's. */

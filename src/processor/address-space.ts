@@ -213,11 +213,11 @@ export class AddressSpaces implements LineSource {
   // Files that are both mapped and read or written by calls: the ExCache's lines of a mapping are a copy. All cost nothing while no file is mapped
   // shared. Pages are the file's.
 
-  /** Stores through mappings reach the file. */
+  /** Stores through mappings reach the file. The lines stay dirty: the call may be about to write to one of them (read(2) into a mapping of the file). */
   syncFile(file: string, firstPage?: number, count?: number): void {
     if (this.#sharedFiles.size === 0) return
     const object = this.#sharedObject(file)
-    if (object !== 0) this.#lines.flushObject(object, firstPage, count)
+    if (object !== 0) this.#lines.flushObject(object, firstPage, count, true)
   }
 
   /** The file has changed below its mappings: they fetch it again. */

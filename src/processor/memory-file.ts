@@ -40,7 +40,8 @@ export class MemoryFile extends Description {
   }
 
   read(into: Segments, offset: number): number {
-    this.#cache.flushObject(this.object)
+    // `into` may be in a mapping of this very file.
+    this.#cache.flushObject(this.object, undefined, undefined, true)
     const start = offset < 0 ? this.#offset : offset
     const end = Math.min(start + into.bytes, this.size)
     let at = start

@@ -14,6 +14,7 @@ import { Prng } from '../lib/prng.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import { AddressSpaces } from './address-space.js'
 import { HostClock, VirtualClock } from './clock.js'
+import { coherentStorage } from './coherent-storage.js'
 import { FileTable } from './files.js'
 import { Futexes } from './futex.js'
 import type { MakeEngine } from './guest-engine.js'
@@ -81,7 +82,7 @@ export class Processor {
       words,
       view,
       map: this.map,
-      storage,
+      storage: coherentStorage(storage, spaces),
       manager: options.manager,
       spaces,
       cache,
