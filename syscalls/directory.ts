@@ -4,6 +4,7 @@ import { E, err } from '../src/abi/errno.js'
 import { AT } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { readUnsigned } from '../src/abi/word.js'
+import { bytesOfPath } from '../src/lib/path-text.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Int, Mode, OutBuffer, Path, Size, Uint } from './arguments.js'
@@ -62,7 +63,6 @@ export const getdents64 = syscall({
 })
 
 const status = newFileStatus()
-const encoder = new TextEncoder()
 
 export const getcwd = syscall({
   number: 79,
@@ -73,7 +73,7 @@ export const getcwd = syscall({
   run(task, { buffer, size }) {
     const { cwd } = task.process.fs
     if (task.kernel.storage.stat('/', cwd, true, status) === -E.NOENT) return err(E.NOENT)
-    const text = encoder.encode(`${cwd}\0`)
+    const text = bytesOfPath(`${cwd}\0`)
     if (text.length > size) return err(E.RANGE)
     return task.memory.copyOut(buffer, text) < 0 ? err(E.FAULT) : text.length
   },

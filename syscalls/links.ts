@@ -1,6 +1,7 @@
 // unlink(2), rename(2), link(2), symlink(2), readlink(2) and their *at forms: names of files.
 import { E, err } from '../src/abi/errno.js'
 import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
+import { bytesOfPath } from '../src/lib/path-text.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Flags, Int, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -148,13 +149,18 @@ export const symlinkat = syscall({
 })
 
 const target = new Uint8Array(PATH_MAX)
-const encoder = new TextEncoder()
+
+function writeBytes(text: string): number {
+  const bytes = bytesOfPath(text)
+  target.set(bytes)
+  return bytes.length
+}
 
 function readLink(task: Task, dirfd: number, path: string, buffer: number, size: number): number {
   if (size === 0 || size > 0x7fffffff) return err(E.INVAL)
   const own = ownLink(task, path)
   let length: number
-  if (own !== null) length = encoder.encodeInto(own, target).written
+  if (own !== null) length = writeBytes(own)
   else {
     const place = placeAt(task, dirfd, path)
     if (typeof place === 'number') return place

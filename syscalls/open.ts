@@ -3,14 +3,14 @@ import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
 import { EFD } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
-import { S } from '../src/abi/stat.js'
+import { newFileStatus, S } from '../src/abi/stat.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Flags, Int, Mode, Path, Pointer, Size, Uint } from './arguments.js'
 import { full, partial, syscall } from './define.js'
-import { placeAt } from './places.js'
+import { descriptorNamed, placeAt } from './places.js'
 
 /** Only for the opening itself: F_GETFL does not show them (do_dentry_open, fs/open.c). */
 const GONE = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC
@@ -38,6 +38,8 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   if ((flags & (O.CREAT | O.DIRECTORY)) === (O.CREAT | O.DIRECTORY) && (flags & TMPFILE) === 0) return err(E.INVAL)
   // Descriptors run out before anything is created (do_sys_openat2 takes one first).
   if (process.files.lowestFree(0) >= limitOf(task)) return err(E.MFILE)
+  const named = path.startsWith('/') ? descriptorNamed(task, path) : -1
+  if (named >= 0) return openAgain(task, named, flags)
   const place = placeAt(task, dirfd, path)
   if (typeof place === 'number') return place
   const permissions = mode & PERMISSIONS & ~process.fs.umask
@@ -46,7 +48,7 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
     // A FIFO without a reader; the storage manager never blocks, the task does.
     return opened === -E.NXIO && awaitsReader(task, place.cwd, place.path, flags) ? retryLater(task) : opened
   }
-  const shown = (flags & ~GONE) | ((flags & O.PATH) === 0 ? O.LARGEFILE : 0)
+  const shown = shownFlags(flags)
   const { status } = opened
   if (opened.kind === 'file') {
     const isDirectory = (status.mode & S.IFMT) === S.IFDIR
@@ -55,6 +57,40 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   }
   const options = { flags: shown, mode: status.mode, nonblocking: true, owned: true }
   return install(task, new HostFile(kernel.host, kernel.window, opened.fd, options), (flags & O.CLOEXEC) !== 0)
+}
+
+const shownFlags = (flags: number): number => (flags & ~GONE) | ((flags & O.PATH) === 0 ? O.LARGEFILE : 0)
+
+/** A new description of the file behind a descriptor: /proc/self/fd and /dev/fd. */
+function openAgain(task: Task, named: number, flags: number): number {
+  const { kernel, process } = task
+  const file = process.files.get(named)
+  const closeOnExec = (flags & O.CLOEXEC) !== 0
+  if (file === undefined) return err(E.NOENT)
+  if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) return err(E.EXIST)
+  if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
+  if (file instanceof StorageFile) {
+    const { storage, handle, isDirectory } = file
+    const writes = (flags & O.ACCMODE) !== O.RDONLY
+    if (isDirectory && (writes || (flags & O.CREAT) !== 0)) return err(E.ISDIR)
+    if (!isDirectory && (flags & O.DIRECTORY) !== 0) return err(E.NOTDIR)
+    // Not more than the file's permissions give: the storage manager opens it for this.
+    const allowed = (flags & O.PATH) !== 0 ? 0 : storage.descriptor(handle, (flags & O.ACCMODE) === O.WRONLY)
+    const writable = writes ? storage.descriptor(handle, true) : 0
+    if (allowed < 0 || writable < 0) return Math.min(allowed, writable)
+    const emptied = (flags & O.TRUNC) !== 0 && writes ? storage.truncateHandle(handle, 0) : 0
+    if (emptied < 0) return emptied
+    storage.retain(handle)
+    return install(task, new StorageFile(storage, handle, shownFlags(flags), isDirectory, kernel.bytes), closeOnExec)
+  }
+  if (!(file instanceof HostFile)) return err(E.NXIO)
+  const hostFlags = (flags & (O.ACCMODE | O.TRUNC | O.DIRECTORY)) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC
+  const fd = kernel.host.openat(AT.FDCWD, `/proc/self/fd/${file.fd}`, hostFlags, 0)
+  if (fd < 0) return fd
+  const status = newFileStatus()
+  kernel.host.fstat(fd, status)
+  const options = { flags: shownFlags(flags), mode: status.mode, nonblocking: true, owned: true }
+  return install(task, new HostFile(kernel.host, kernel.window, fd, options), closeOnExec)
 }
 
 function awaitsReader(task: Task, cwd: string, path: string, flags: number): boolean {

@@ -15,6 +15,7 @@ import { readFraction, readSeconds, writeTime } from '../abi/time.js'
 import { IOV_MAX, IOVEC_SIZE } from '../abi/uio.js'
 import { readSystemName, type SystemName, UTSNAME_SIZE } from '../abi/utsname.js'
 import { writeWord } from '../abi/word.js'
+import { bytesOfPath, hasEscapes } from '../lib/path-text.js'
 import type { Host, MemoryWindow, Path, SharedMemory } from './host.js'
 import { type Libc, loadLibc } from './libc.js'
 import { LinuxWindow } from './linux-window.js'
@@ -460,10 +461,11 @@ class LinuxHost implements Host {
   }
 }
 
-/** koffi passes strings as UTF-8 with a NUL, and bytes as they are: those get their NUL here. */
+/** koffi passes strings as UTF-8 with a NUL, and bytes as they are: those get their NUL here. Odd bytes in a text: lib/path-text.ts. */
 function native(path: Path): string | Uint8Array {
-  if (typeof path === 'string') return path
-  const terminated = new Uint8Array(path.length + 1)
-  terminated.set(path)
+  if (typeof path === 'string' && !hasEscapes(path)) return path
+  const bytes = typeof path === 'string' ? bytesOfPath(path) : path
+  const terminated = new Uint8Array(bytes.length + 1)
+  terminated.set(bytes)
   return terminated
 }

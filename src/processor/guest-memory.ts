@@ -3,6 +3,7 @@
 // Calls answer 0 (or a count) or -EFAULT. Host addresses are only good until the next call here that copies.
 import { E, err } from '../abi/errno.js'
 import type { ExCache } from '../excache/excache.js'
+import { textOfPath } from '../lib/path-text.js'
 
 const PAGE = 4096
 const READ = 0
@@ -29,7 +30,6 @@ export class GuestMemory {
   /** For fixed-size structures: `load` fills it, `store` writes it. */
   readonly scratch: DataView
   readonly #scratchBytes: Uint8Array
-  static readonly #decoder = new TextDecoder()
 
   constructor(cache: ExCache, vcpu: number, asid: number, bytes: Uint8Array, scratch: DataView) {
     this.#cache = cache
@@ -138,10 +138,10 @@ export class GuestMemory {
     return result < 0 ? result : bytes
   }
 
-  /** A C string as text. */
+  /** A C string as text; bytes that are no UTF-8 survive in it (lib/path-text.ts). */
   readString(address: number, limit = PAGE): string | number {
     const bytes = this.readBytes(address, limit)
-    return typeof bytes === 'number' ? bytes : GuestMemory.#decoder.decode(bytes)
+    return typeof bytes === 'number' ? bytes : textOfPath(bytes)
   }
 
   /**

@@ -7,6 +7,7 @@ import { AT, O } from '../abi/fcntl.js'
 import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
 import type { Host } from '../host/host.js'
+import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
 import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
@@ -120,7 +121,7 @@ export class StorageManager {
   #hostPath(fd: number): string | null {
     const name = new Uint8Array(4096)
     const length = this.#host.readlinkat(AT.FDCWD, `/proc/self/fd/${fd}`, name)
-    return length > 0 ? new TextDecoder().decode(name.subarray(0, length)) : null
+    return length > 0 ? textOfPath(name.subarray(0, length)) : null
   }
 
   #reopen(handle: FileHandle): OpenFile | number {
@@ -327,11 +328,13 @@ export class StorageManager {
   }
 
   unlink(cwd: string, path: string): number {
+    if (path.endsWith('/')) return this.#kindAt(cwd, path, (isDirectory) => err(isDirectory ? E.ISDIR : E.NOTDIR))
     return this.#changingAt(cwd, path, false, (walk) => this.#host.unlinkat(walk.dirfd, walk.name, 0))
   }
 
   rmdir(cwd: string, path: string): number {
-    if (path === '.' || path.endsWith('/.')) return err(E.INVAL)
+    if (lastOf(path) === '.') return this.#dots(cwd, path, err(E.INVAL))
+    if (lastOf(path) === '..') return this.#dots(cwd, path, err(E.NOTEMPTY))
     return this.#changingAt(cwd, path, false, (walk) =>
       walk.isMountPoint ? err(E.BUSY) : this.#host.unlinkat(walk.dirfd, walk.name, AT.REMOVEDIR),
     )
@@ -339,7 +342,15 @@ export class StorageManager {
 
   /** renameat2(2). */
   rename(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number {
-    return this.#between(oldCwd, oldPath, newCwd, newPath, false, (from, to) =>
+    if (DOTS.has(lastOf(oldPath))) return this.#dots(oldCwd, oldPath, err(E.BUSY))
+    if (DOTS.has(lastOf(newPath))) return this.#dots(newCwd, newPath, err(E.BUSY))
+    if (oldPath.endsWith('/') || newPath.endsWith('/')) {
+      // Only directories have names that end in a slash; a link there is not followed (do_renameat2, fs/namei.c).
+      const found = this.#kindAt(oldCwd, oldPath, (isDirectory) => (isDirectory ? 0 : err(E.NOTDIR)))
+      if (found < 0) return found
+    }
+    const [from, to] = [withoutSlashes(oldPath), withoutSlashes(newPath)]
+    return this.#between(oldCwd, from, newCwd, to, false, (from, to) =>
       from.isMountPoint || to.isMountPoint
         ? err(E.BUSY)
         : this.#host.renameat2(from.dirfd, from.name, to.dirfd, to.name, flags),
@@ -352,6 +363,18 @@ export class StorageManager {
     return this.#between(oldCwd, oldPath, newCwd, newPath, follow, (from, to) =>
       this.#host.linkat(from.dirfd, from.name, to.dirfd, to.name, flags),
     )
+  }
+
+  /** What is there, without following a link at the end. */
+  #kindAt(cwd: string, path: string, answer: (isDirectory: boolean) => number): number {
+    const found = this.stat(cwd, withoutSlashes(path), false, this.#status)
+    return found < 0 ? found : answer((this.#status.mode & S.IFMT) === S.IFDIR)
+  }
+
+  /** The answer for a path that ends in a dot name: its errno, if there is such a directory to begin with. */
+  #dots(cwd: string, path: string, errno: number): number {
+    const parent = this.directory(cwd, path.slice(0, path.lastIndexOf('/') + 1) || '.')
+    return typeof parent === 'number' ? parent : errno
   }
 
   #at<T>(cwd: string, path: string, follow: boolean, use: (walk: Walk) => T): T | number {
@@ -417,4 +440,13 @@ export class StorageManager {
       return result
     })
   }
+}
+
+const DOTS: ReadonlySet<string> = new Set(['.', '..'])
+const withoutSlashes = (path: string): string => path.replace(/(?<=.)\/+$/, '')
+
+/** The last component as it is written. */
+function lastOf(path: string): string {
+  const name = withoutSlashes(path)
+  return name.slice(name.lastIndexOf('/') + 1)
 }

@@ -5,6 +5,7 @@ import { E, err } from '../abi/errno.js'
 import { AT, O, PATH_MAX } from '../abi/fcntl.js'
 import { newFileStatus, S } from '../abi/stat.js'
 import type { Host } from '../host/host.js'
+import { textOfPath } from '../lib/path-text.js'
 import { componentsOf, join, type Mount, normalise } from './mounts.js'
 
 /** Kernel's MAXSYMLINKS: path_resolution(7). */
@@ -120,7 +121,7 @@ export class Walk {
       const length = this.#host.readlinkat(here.fd, name, this.#link)
       if (length < 0) return length === -E.INVAL ? err(E.NOTDIR) : length
       if (++links > LINKS_MAX) return err(E.LOOP)
-      const target = new TextDecoder().decode(this.#link.subarray(0, length))
+      const target = textOfPath(this.#link.subarray(0, length))
       if (target === '') return err(E.NOENT)
       if (last && target.endsWith('/')) this.mustBeDirectory = true
       todo.push(...componentsOf(target).reverse())

@@ -91,6 +91,34 @@ int main(void) {
   snprintf(name, sizeof name, "/dev/fd/%d", fd);
   printf("%d\n", open(name, O_RDONLY) > 0);
   printf("%d\n", open("/proc/self/fd/88", O_RDONLY));
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  CALL(open, name, O_CREAT | O_EXCL | O_RDWR, 0600);
+  CALL(open, name, O_DIRECTORY);
+  CALL(open, name, O_NOFOLLOW);
+  unlink("x");
+  int gone = open(name, O_RDWR | O_TRUNC);
+  fstat(gone, &st);
+  printf("unlinked, opened again and emptied: size %ld\n", (long)st.st_size);
+  make("x", "");
+  int pipes[2];
+  pipe(pipes);
+  snprintf(name, sizeof name, "/dev/fd/%d", pipes[1]);
+  int writer = open(name, O_WRONLY);
+  CALL(write, writer, "piped", 5L);
+  CALL(read, pipes[0], buffer, 10L);
+  // Names are bytes.
+  make("caf\xe9", "latin");
+  symlink("\xff\xfe", "\xe9t\xe9");
+  read_link("\xe9t\xe9", 10);
+  CALL(rename, "caf\xe9", "caf\xc3\xa9\xff");
+  CALL(access, "caf\xc3\xa9\xff", F_OK);
+  CALL(mkdir, "\x80", 0700);
+  CALL(chdir, "\x80");
+  CALL(getcwd, buffer, 1L);
+  make("../\xed\xa0\x80", "");
+  CALL(chdir, "..");
+  CALL(access, "\xed\xa0\x80", F_OK);
+  CALL(rename, "followed", "x/..");
   // The working directory keeps its place when it, or one above it, is renamed.
   mkdir("up", 0755);
   mkdir("up/down", 0755);
