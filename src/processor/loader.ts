@@ -82,13 +82,13 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
   let argv = request.argv
   for (let depth = 0; ; depth++) {
     const opened = openExecutable(storage, request.cwd, path)
-    if ('errno' in opened) return opened
+    if ('errno' in opened) return depth === 0 ? opened : ofInterpreter(path, opened)
     const { handle, head, size } = opened
     const script = parseScript(head)
     if (script === null) {
       const result = loadElf(environment, { ...request, argv }, handle, head, size)
       storage.release(handle)
-      return result
+      return depth > 0 && isFailure(result) ? ofInterpreter(path, result) : result
     }
     storage.release(handle)
     if (depth === SCRIPT_DEPTH_MAX) return failure(E.LOOP, 'too many levels of interpreter scripts')
@@ -99,6 +99,11 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
     path = new TextDecoder().decode(script.interpreter)
   }
 }
+
+const ofInterpreter = (path: string, { errno, reason }: LoadFailure): LoadFailure => ({
+  errno,
+  reason: `its interpreter ${path}: ${reason}`,
+})
 
 type Executable = { handle: FileHandle; head: Uint8Array; size: number }
 
