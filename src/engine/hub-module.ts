@@ -24,6 +24,7 @@ export class HubModule {
     this.regionType = this.builder.type(['i32', 'i32'], ['i64'])
   }
   name(name: string, index: number): void {
+    this.builder.name(index, name)
     this.#indices.set(name, index)
   }
   index(name: string): number {

@@ -303,6 +303,7 @@ export class ModuleBuilder {
   readonly #functions: { type: number; body: ReturnType<Code['body']> | undefined }[] = []
   readonly #tables: { initial: number; maximum: number | undefined }[] = []
   readonly #exports: { name: string; kind: number; index: number }[] = []
+  readonly #names = new Map<number, string>()
   readonly #elements: { table: number; offset: number; functions: readonly number[] }[] = []
 
   type(params: readonly Type[], results: readonly Type[]): number {
@@ -384,6 +385,11 @@ export class ModuleBuilder {
 
   exportTable(name: string, index: number): void {
     this.#exports.push({ name, kind: 1, index })
+  }
+
+  /** A function's name in profiles and stack traces. */
+  name(index: number, name: string): void {
+    this.#names.set(index, name)
   }
 
   elements(table: number, offset: number, functions: readonly number[]): void {
@@ -478,6 +484,26 @@ export class ModuleBuilder {
         body.bytes(code.bytes)
       }
     })
+    this.#functionNames(out)
     return out.done().slice()
+  }
+
+  /** The custom section of names, functions only (core specification, appendix "Name Section"). */
+  #functionNames(out: Bytes): void {
+    if (this.#names.size === 0) return
+    const map = new Bytes()
+    map.u32(this.#names.size)
+    for (const [index, name] of [...this.#names].sort(([a], [b]) => a - b)) {
+      map.u32(index)
+      map.name(name)
+    }
+    const content = new Bytes()
+    content.name('name')
+    content.byte(1)
+    content.u32(map.length)
+    content.bytes(map.done())
+    out.byte(0)
+    out.u32(content.length)
+    out.bytes(content.done())
   }
 }

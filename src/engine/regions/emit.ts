@@ -54,6 +54,7 @@ export function emitRegion(
   const type = builder.type(['i32', 'i32'], ['i64'])
   const emitter = new Emitter(builder, blocks, graph, facts, siteBase, callBase)
   const code = emitter.emit()
+  builder.name(SELF, `region ${blocks[0]!.address.toString(16)}`)
   builder.exportFunction('region', builder.function(type, code))
   return { bytes: builder.build(), sites: emitter.sites, calls: emitter.calls }
 }
