@@ -76,8 +76,8 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     deterministic: options.deterministic,
     seed: options.seed,
   })
-  const { program, args, env, cwd } = options
-  const failure = processor.start({ path: program, argv: [program, ...args], env, cwd })
+  const { program, name, args, env, cwd } = options
+  const failure = processor.start({ path: program, argv: [name, ...args], env, cwd })
   if (failure !== null) {
     complain(host, `lego: ${program}: ${failure.reason}\n`)
     return exitStatusOf(failure)

@@ -144,6 +144,7 @@ export type Parsed = { readonly options: RunOptions } | { readonly problem: stri
 export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv, cwd: string): Parsed {
   let draft: RunOptions = {
     program: '',
+    name: '',
     args: [],
     cacheSize: DEFAULT_OPTIONS.size,
     ways: DEFAULT_OPTIONS.ways,
@@ -186,7 +187,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     if (name === '--cwd') startsElsewhere = true
   }
   if (at >= argv.length) return { problem: 'which program? See lego run --help' }
-  draft = { ...draft, program: argv[at]!, args: argv.slice(at + 1) }
+  draft = { ...draft, program: argv[at]!, name: argv[at]!, args: argv.slice(at + 1) }
   if (draft.root !== null && !startsElsewhere) draft = { ...draft, cwd: '/' }
   try {
     geometry(draft.cacheSize, draft.ways)

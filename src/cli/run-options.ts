@@ -2,6 +2,8 @@
 
 export interface RunOptions {
   readonly program: string
+  /** What the program was called as: its argv[0]. */
+  readonly name: string
   readonly args: readonly string[]
   readonly cacheSize: number
   readonly ways: number
