@@ -23,6 +23,8 @@ export const DISPATCH: readonly Omit<Helper, 'build'>[] = [
    * its region's place in the helper table once it has one.
    */
   { name: 'callSite', params: ['i32', 'i32', 'i32'], results: ['i64'] },
+  /** (task, call site): links a jump between regions once its target has a place in the helper table. */
+  { name: 'linkJump', params: ['i32', 'i32'], results: [] },
   /** (task, link word): calls the block at rip from the interpreter; the link caches it. */
   { name: 'callLinked', params: ['i32', 'i32'], results: ['i64'] },
   /** (task, budget): calls the block at rip. */
@@ -40,6 +42,7 @@ export const DISPATCH: readonly Omit<Helper, 'build'>[] = [
 export function buildDispatch(module: HubModule): void {
   const define = (name: string, code: Code) => module.builder.define(module.index(name), code)
   define('callSite', callSite(module))
+  define('linkJump', linkJump(module))
   define('callLinked', callLinked(module))
   define('callDynamic', callDynamic(module))
   define('indirect', indirect(module))
@@ -172,6 +175,16 @@ const callSite = (module: HubModule): Code =>
     (set $result ${callRegion('$block', `(i32.sub $budget (i32 ${FRAME_BYTES}))`)})
     (if (i64.eq $result (i64 ${RESULT.jump})) (then (return_call $callDynamic $task $budget)))
     $result`,
+  )
+
+const linkJump = (module: HubModule): Code =>
+  text(
+    module,
+    `(param $task i32) (param $site i32) (local $block i32)
+    (if (i32.eqz (tee $block (i32.load $site)))
+      (then (i32.store $site (tee $block (call $lookup $task)))))
+    (if $block (then
+      (if (i32.load $block +${decoded.DIRECT}) (then (call $linkSite $site $block)))))`,
   )
 
 const callLinked = (module: HubModule): Code =>

@@ -63,7 +63,7 @@ export function planRegion(
   return {
     blocks,
     siteBytes: (count(() => true) + blocks.length) * SITE_SIZE,
-    callBytes: count(({ flow }) => flow === 'call') * CALL_SITE_SIZE,
+    callBytes: (count(({ flow }) => flow === 'call') + 2 * blocks.length) * CALL_SITE_SIZE,
     pages: [...pages],
     emit: (siteBase, callBase) => emitRegion(blocks, graph, facts, siteBase, callBase, memoryPages),
   }

@@ -28,7 +28,7 @@ export const SITE_SIZE = 16
 export type Region = {
   readonly bytes: Uint8Array
   readonly sites: readonly Site[]
-  /** Targets of the direct guest calls, in the order of their call sites from `callBase`. */
+  /** Targets of direct guest calls and of jumps out, in the order of their call sites from `callBase`. */
   readonly calls: readonly number[]
 }
 
@@ -242,14 +242,42 @@ class Emitter implements Target {
     if ('exit' in successor) {
       const facts = this.#facts[from]!
       this.#writeBack(facts.dirtyOut, facts.flagsLiveOut && (facts.dirtyOut.general & FLAGS) !== 0)
-      this.#setRip(successor.exit)
-      this.code.i64(RESULT.jump)
-      this.code.return()
+      this.#jumpOut(successor.exit)
       return
     }
     const label = this.#label(from, successor.block)
     if (label >= 0) this.code.br(label)
     else this.#tree(successor.block)
+  }
+
+  /** To code outside: straight to its region where the site is linked, else by the hub, which also looks at the poll word. */
+  #jumpOut(target: number): void {
+    const { code } = this
+    const site = this.#siteFor(target)
+    const direct = this.#status
+    code.i32(site)
+    code.memory('i32.load', CALL_SITE_DIRECT)
+    code.tee(direct)
+    code.op('i32.eqz')
+    code.get(TASK)
+    code.memory('i32.load', POLL)
+    code.op('i32.or')
+    code.ifUnlikely()
+    this.#setRip(target)
+    code.get(TASK)
+    code.i32(site)
+    this.callHelper('linkJump')
+    code.i64(RESULT.jump)
+    code.return()
+    code.end()
+    code.get(TASK)
+    code.get(BUDGET)
+    code.get(direct)
+    code.returnCallIndirect(this.#builder.type(['i32', 'i32'], ['i64']), 0)
+  }
+
+  #siteFor(target: number): number {
+    return this.#callBase + (this.calls.push(target) - 1) * CALL_SITE_SIZE
   }
 
   /** A loop's header: leaves when the task is wanted elsewhere; it comes back through a region that starts here. */
@@ -569,7 +597,7 @@ class Emitter implements Target {
       code.get(BUDGET)
       this.callHelper('callDynamic')
     } else if (direct === this.#blocks[0]!.address) this.#callSelf()
-    else this.#callSite(this.#callBase + (this.calls.push(direct) - 1) * CALL_SITE_SIZE)
+    else this.#callSite(this.#siteFor(direct))
     code.tee(this.#result)
     code.i64Number(this.#next)
     code.op('i64.ne')
