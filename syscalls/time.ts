@@ -17,6 +17,7 @@ import {
 } from '../src/abi/time.js'
 import { writeWord } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
+import type { IntervalTimer, Process } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
 import { Flags, Int, Pointer, Uint } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -125,13 +126,37 @@ export const clock_nanosleep = syscall({
   },
 })
 
-/** Arms ITIMER_REAL; the nanoseconds that were left. */
-function arm({ process, kernel }: Task, valueNsec: number, intervalNsec: number): number {
-  const now = kernel.clock.monotonicNsec()
-  const left = process.alarm.nextNsec === Infinity ? 0 : Math.max(1, process.alarm.nextNsec - now)
-  process.alarm.nextNsec = valueNsec > 0 ? now + valueNsec : Infinity
-  process.alarm.intervalNsec = intervalNsec
-  kernel.scheduler.timersChanged()
+interface IntervalClock {
+  timer(process: Process): IntervalTimer
+  nowNsec(task: Task): number
+}
+
+/** By ITIMER_ number. */
+const INTERVAL_CLOCKS: Readonly<Record<number, IntervalClock>> = {
+  [ITIMER.REAL]: { timer: ({ alarm }) => alarm, nowNsec: ({ kernel }) => kernel.clock.monotonicNsec() },
+  [ITIMER.VIRTUAL]: {
+    timer: ({ cpuTime }) => cpuTime.virtual,
+    nowNsec: ({ kernel, process }) => kernel.scheduler.cpuNsec(process),
+  },
+  [ITIMER.PROF]: {
+    timer: ({ cpuTime }) => cpuTime.profile,
+    nowNsec: ({ kernel, process }) => kernel.scheduler.cpuNsec(process),
+  },
+}
+
+/** An armed timer has at least a microsecond left (kernel/time/itimer.c). */
+const leftOf = ({ nextNsec }: IntervalTimer, now: number): number =>
+  nextNsec === Infinity ? 0 : Math.max(1000, nextNsec - now)
+
+/** Arms a timer; the nanoseconds that were left. */
+function arm(task: Task, which: number, valueNsec: number, intervalNsec: number): number {
+  const clock = INTERVAL_CLOCKS[which]!
+  const timer = clock.timer(task.process)
+  const now = clock.nowNsec(task)
+  const left = leftOf(timer, now)
+  timer.nextNsec = valueNsec > 0 ? now + valueNsec : Infinity
+  timer.intervalNsec = intervalNsec
+  task.kernel.scheduler.timersChanged()
   return left
 }
 
@@ -141,7 +166,7 @@ export const alarm = syscall({
   returns: Uint,
   support: full,
   args: { seconds: Uint },
-  run: (task, { seconds }) => Math.round(arm(task, seconds * 1e9, 0) / 1e9),
+  run: (task, { seconds }) => Math.round(arm(task, ITIMER.REAL, seconds * 1e9, 0) / 1e9),
 })
 
 function writeTimer(task: Task, address: number, intervalNsec: number, leftNsec: number): number {
@@ -153,16 +178,17 @@ function writeTimer(task: Task, address: number, intervalNsec: number, leftNsec:
   return task.memory.store(address, ITIMERVAL_SIZE)
 }
 
-const REAL_ONLY = partial('ITIMER_REAL; the CPU time timers are EINVAL')
+const CPU_TIMERS = partial('the CPU time timers count all of the process’s time, to a tick of 10 ms')
 
 export const setitimer = syscall({
   number: 38,
   name: 'setitimer',
   returns: Int,
-  support: REAL_ONLY,
+  support: CPU_TIMERS,
   args: { which: Int, value: Pointer, old: Pointer },
   run(task, { which, value, old }) {
-    if (which !== ITIMER.REAL) return err(E.INVAL)
+    const clock = INTERVAL_CLOCKS[which]
+    if (clock === undefined) return err(E.INVAL)
     const { memory, process } = task
     let valueNsec = 0
     let intervalNsec = 0
@@ -172,8 +198,8 @@ export const setitimer = syscall({
       intervalNsec = readSeconds(scratch, 0) * 1e9 + readFraction(scratch, 0) * 1000
       valueNsec = readSeconds(scratch, TIMEVAL_SIZE) * 1e9 + readFraction(scratch, TIMEVAL_SIZE) * 1000
     }
-    const interval = process.alarm.intervalNsec
-    const left = arm(task, valueNsec, intervalNsec)
+    const interval = clock.timer(process).intervalNsec
+    const left = arm(task, which, valueNsec, intervalNsec)
     return old === 0 ? 0 : writeTimer(task, old, interval, left)
   },
 })
@@ -182,13 +208,13 @@ export const getitimer = syscall({
   number: 36,
   name: 'getitimer',
   returns: Int,
-  support: REAL_ONLY,
+  support: CPU_TIMERS,
   args: { which: Int, value: Pointer },
   run(task, { which, value }) {
-    if (which !== ITIMER.REAL) return err(E.INVAL)
-    const { nextNsec, intervalNsec } = task.process.alarm
-    const left = nextNsec === Infinity ? 0 : Math.max(1, nextNsec - task.kernel.clock.monotonicNsec())
-    return writeTimer(task, value, intervalNsec, left)
+    const clock = INTERVAL_CLOCKS[which]
+    if (clock === undefined) return err(E.INVAL)
+    const timer = clock.timer(task.process)
+    return writeTimer(task, value, timer.intervalNsec, leftOf(timer, clock.nowNsec(task)))
   },
 })
 

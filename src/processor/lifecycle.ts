@@ -17,6 +17,7 @@ import {
   termSignalOf,
 } from '../abi/wait.js'
 import { ASID, FS_BASE, MXCSR, POLL, RECORD_SIZE, X87_CONTROL } from '../engine/record.js'
+import { CpuTime } from './cpu-time.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
 import { isFailure, type LoadedProgram, type LoadFailure, loadProgram } from './loader.js'
@@ -240,6 +241,7 @@ export class Lifecycle {
       stopped: false,
       vforkParent: (flags & CLONE.VFORK) !== 0 ? task : null,
       alarm: newAlarm(),
+      cpuTime: new CpuTime(),
       executable: parent.executable,
       argv: parent.argv,
     }

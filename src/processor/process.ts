@@ -2,6 +2,7 @@
 // count their users (space, files) or are shared by reference (fs, actions).
 import { RLIM_NLIMITS, RLIMIT } from '../abi/resource.js'
 import type { AddressSpace } from './address-space.js'
+import type { CpuTime } from './cpu-time.js'
 import type { FileTable } from './files.js'
 import type { Credentials } from './loader.js'
 import type { Actions, PendingSignals } from './signals.js'
@@ -20,7 +21,7 @@ export interface Limits {
 }
 
 export interface IntervalTimer {
-  /** Monotonic nanoseconds of the next expiry; Infinity: unarmed. */
+  /** Nanoseconds of its clock at the next expiry; Infinity: unarmed. */
   nextNsec: number
   intervalNsec: number
 }
@@ -54,6 +55,7 @@ export interface Process {
   /** The parent's task that waits in vfork(2). */
   vforkParent: Task | null
   readonly alarm: IntervalTimer
+  readonly cpuTime: CpuTime
   executable: string
   argv: readonly Uint8Array[]
 }

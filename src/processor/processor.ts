@@ -15,6 +15,7 @@ import type { MemoryMethods } from '../wire/memory-protocol.js'
 import { AddressSpaces } from './address-space.js'
 import { HostClock, VirtualClock } from './clock.js'
 import { coherentStorage } from './coherent-storage.js'
+import { CpuTime } from './cpu-time.js'
 import { FileTable } from './files.js'
 import { Futexes } from './futex.js'
 import type { MakeEngine } from './guest-engine.js'
@@ -154,6 +155,7 @@ export class Processor {
       stopped: false,
       vforkParent: null,
       alarm: newAlarm(),
+      cpuTime: new CpuTime(),
       executable: loaded.path,
       argv,
     }

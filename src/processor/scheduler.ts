@@ -5,9 +5,11 @@ import { defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN } from '../abi/signal.js'
 import { EXIT } from '../engine/host.js'
 import { FAULT_ADDRESS, FAULT_CODE, FAULT_SIGNAL, POLL, TRANSLATION } from '../engine/record.js'
 import { ARRAY_SIZE } from '../lib/translation-array.js'
+import { charge } from './cpu-time.js'
 import type { GuestEngine } from './guest-engine.js'
 import type { Dispatch, Kernel, Outcome } from './kernel.js'
 import { CONTROL, CONTROL_BASE } from './layout.js'
+import type { Process } from './process.js'
 import { pushFrame } from './signal-frame.js'
 import { forceSignal, maskForHandler, sendToProcess, signalInfo, takeSignal } from './signals.js'
 import { RAX, type Task } from './task.js'
@@ -28,6 +30,8 @@ export class Scheduler {
   #pollfds = new Int32Array(32)
   readonly #polled: Task[] = []
   #current: Task | null = null
+  /** Up to here the running task's time is its process's. */
+  #chargedNsec = 0
   #finished = false
 
   constructor(kernel: Kernel, engine: GuestEngine, dispatch: Dispatch, vcpu: number, eventfd: number) {
@@ -117,6 +121,7 @@ export class Scheduler {
     const { kernel } = this
     task.enter(STATE.safepoint)
     this.#current = task
+    this.#chargedNsec = kernel.clock.monotonicNsec()
     if (task.wait.active && !this.#resumeCall(task)) return
     const { words, cache } = kernel
     const poll = (task.record + POLL) >> 2
@@ -147,6 +152,7 @@ export class Scheduler {
     }
     Atomics.store(words, CONTROL_AT + CONTROL.RUNNING, 0)
     this.#current = null
+    this.#charge(task.process)
   }
 
   get kernel(): Kernel {
@@ -258,7 +264,20 @@ export class Scheduler {
 
   // What happens elsewhere: host signals, timers, descriptors.
 
+  #charge(process: Process): void {
+    const now = this.#kernel.clock.monotonicNsec()
+    charge(process, now - this.#chargedNsec)
+    this.#chargedNsec = now
+  }
+
+  /** CPU time that a process has used until now. */
+  cpuNsec(process: Process): number {
+    if (this.#current?.process === process) this.#charge(process)
+    return process.cpuTime.consumedNsec
+  }
+
   #lookAround(): void {
+    if (this.#current !== null) this.#charge(this.#current.process)
     this.#takeHostSignals()
     this.#expire()
     if (this.#blocked.size > 0) this.#pollDescriptors(0)

@@ -1,0 +1,28 @@
+// CPU time of a process and the timers that run on it (setitimer(2): ITIMER_VIRTUAL, ITIMER_PROF). The scheduler charges it at each tick and at the
+// end of each slice, so that timers are as exact as ticks. Leaves out the split into user and system time: all of it counts as both.
+import { SI, SIG } from '../abi/signal.js'
+import { type IntervalTimer, newAlarm, type Process } from './process.js'
+import { sendToProcess, signalInfo } from './signals.js'
+
+export class CpuTime {
+  consumedNsec = 0
+  /** Their `nextNsec` is on the scale of consumedNsec. */
+  readonly virtual: IntervalTimer = newAlarm()
+  readonly profile: IntervalTimer = newAlarm()
+}
+
+/** The process ran for so long; timers that are due send their signals. */
+export function charge(process: Process, nsec: number): void {
+  const { cpuTime } = process
+  cpuTime.consumedNsec += nsec
+  expire(process, cpuTime.virtual, SIG.VTALRM)
+  expire(process, cpuTime.profile, SIG.PROF)
+}
+
+function expire(process: Process, timer: IntervalTimer, signal: number): void {
+  const now = process.cpuTime.consumedNsec
+  if (timer.nextNsec > now || process.status >= 0) return
+  const next = timer.nextNsec + timer.intervalNsec
+  timer.nextNsec = timer.intervalNsec === 0 ? Infinity : next > now ? next : now + timer.intervalNsec
+  sendToProcess(process, signalInfo(signal, SI.KERNEL))
+}
