@@ -62,7 +62,7 @@ export function planRegion(
   }
   return {
     blocks,
-    siteBytes: (count(() => true) + blocks.length) * SITE_SIZE,
+    siteBytes: (count(() => true) + 3 * blocks.length) * SITE_SIZE,
     callBytes: (count(({ flow }) => flow === 'call') + 2 * blocks.length) * CALL_SITE_SIZE,
     pages: [...pages],
     emit: (siteBase, callBase) => emitRegion(blocks, graph, facts, siteBase, callBase, memoryPages),

@@ -14,7 +14,8 @@ export type Instruction = {
 }
 
 /** Where a block leads: the index of a block, or a guest address outside the region. */
-export type Successor = { readonly block: number } | { readonly exit: number }
+/** `cold`: control has not been there yet. */
+export type Successor = { readonly block: number } | { readonly exit: number; readonly cold: boolean }
 
 export type Block = {
   readonly address: number
@@ -70,17 +71,17 @@ export function discover(entry: number, source: Source): Block[] {
     }
   }
   if (!instructions.has(entry)) return []
-  return cut(entry, instructions, leaders)
+  return cut(entry, instructions, leaders, source)
 }
 
-function cut(entry: number, instructions: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>): Block[] {
+function cut(entry: number, instructions: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>, source: Source): Block[] {
   const starts = [...leaders]
     .filter((address) => instructions.has(address))
     .sort((a, b) => (a === entry ? -1 : b === entry ? 1 : a - b))
   const index = new Map(starts.map((address, block) => [address, block]))
   const successor = (address: number): Successor => {
     const block = index.get(address)
-    return block === undefined ? { exit: address } : { block }
+    return block === undefined ? { exit: address, cold: !source.reached(address) } : { block }
   }
   return starts.map((address) => {
     const body: Instruction[] = []

@@ -24,6 +24,8 @@ import type { Graph } from './structure.js'
 /** Where the landing finds what to store: rows of 16 bytes {general mask, vector mask, rip}. */
 export type Site = { readonly general: number; readonly vector: number; readonly address: number }
 export const SITE_SIZE = 16
+/** In a site's general mask: not a failure but a seldom taken way out; the hub goes on at rip. */
+const LANDS_TO_JUMP = 1 << 17
 
 export type Region = {
   readonly bytes: Uint8Array
@@ -241,6 +243,10 @@ class Emitter implements Target {
   #go(from: number, successor: Successor): void {
     if ('exit' in successor) {
       const facts = this.#facts[from]!
+      if (successor.cold) {
+        this.#land(facts.dirtyOut, facts.flagsLiveOut, successor.exit, LANDS_TO_JUMP)
+        return
+      }
       this.#writeBack(facts.dirtyOut, facts.flagsLiveOut && (facts.dirtyOut.general & FLAGS) !== 0)
       this.#jumpOut(successor.exit)
       return
@@ -357,9 +363,9 @@ class Emitter implements Target {
     this.code.memory('i64.store', RIP)
   }
 
-  /** Goes to the landing, which stores these registers and this rip; EXIT_REASON is set. */
-  #land(dirty: Registers, flags: boolean, address: number): void {
-    const general = flags ? dirty.general : dirty.general & ~FLAGS
+  /** Goes to the landing, which stores these registers and this rip; EXIT_REASON is set, or the result is LANDS_TO_JUMP. */
+  #land(dirty: Registers, flags: boolean, address: number, result = 0): void {
+    const general = (flags ? dirty.general : dirty.general & ~FLAGS) | result
     // An instruction's accesses follow each other.
     const last = this.sites.at(-1)
     if (last === undefined || last.address !== address || last.general !== general || last.vector !== dirty.vector) {
@@ -391,7 +397,13 @@ class Emitter implements Target {
     code.get(this.#site)
     code.memory('i64.load', 8)
     code.memory('i64.store', RIP)
+    code.i64(RESULT.jump)
     code.i64(RESULT.unwind)
+    code.get(this.#site)
+    code.memory('i32.load', 0)
+    code.i32(LANDS_TO_JUMP)
+    code.op('i32.and')
+    code.select()
   }
 
   // ---- Target: what one instruction needs ------------------------------------------------------------------------

@@ -41,7 +41,7 @@ export function analyseGraph(blocks: readonly Block[]): Graph {
         forward[to]!++
         return successor
       }
-      if (!dominates(to, from)) return { exit: blocks[to]!.address }
+      if (!dominates(to, from)) return { exit: blocks[to]!.address, cold: false }
       isLoopHeader[to] = true
       return successor
     }),
