@@ -25,6 +25,8 @@ export const mmap = syscall({
     if (file === undefined) return err(E.BADF)
     if (!file.readable) return err(E.ACCES)
     if (file instanceof MemoryFile) {
+      // A private mapping starts with what shared ones have stored.
+      task.kernel.cache.flushObject(file.object)
       return task.kernel.spaces.map(task.space, {
         ...base,
         object: file.object,
@@ -149,7 +151,7 @@ export const memfd_create = syscall({
   number: 319,
   name: 'memfd_create',
   returns: Fd,
-  support: partial('no seals, no huge pages; MAP_PRIVATE of it is ENODEV'),
+  support: partial('no seals, no huge pages'),
   args: { name: Path, flags: Flags },
   run(task, { flags }) {
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING)) !== 0) return err(E.INVAL)

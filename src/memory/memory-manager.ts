@@ -5,6 +5,7 @@ import { E, err } from '../abi/errno.js'
 import { type FileHandle, type LayoutChange, PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
 import { FETCH_PAGES_MAX, type MemoryMethods } from '../wire/memory-protocol.js'
 import { Frames } from './frames.js'
+import { withObjects } from './object-source.js'
 import { type MemoryObject, Objects } from './objects.js'
 import type { PageSource } from './page-source.js'
 import { PageTable } from './page-table.js'
@@ -36,9 +37,9 @@ export class MemoryManager implements MemoryMethods {
   #writtenPages = 0
 
   constructor(options: MemoryOptions) {
-    this.#source = options.source
     this.#frames = options.frames ?? new Frames(options.limitBytes ?? LIMIT_DEFAULT)
-    this.#objects = new Objects(this.#frames, options.source)
+    this.#source = withObjects(options.source, this.#frames, () => this.#objects)
+    this.#objects = new Objects(this.#frames, this.#source)
   }
 
   createSpace({ asid, mmapTop }: Request<'createSpace'>): number {

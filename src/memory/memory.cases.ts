@@ -214,6 +214,24 @@ export function memoryCases(make: () => MemoryUnderTest): void {
     expect(memory.objectSize({ object })).toBe(-E.BADF)
   })
 
+  test('a private mapping of an object starts from it, keeps its changes, and keeps the object', () => {
+    const object = memory.createObject({ size: PAGE + 10 })
+    expect(memory.writeBackObject({ object, page: 0, bytes: pageOf(3) })).toBe(0)
+    const request = { asid, address: 0x20000, length: 3 * PAGE, prot: RW, flags: MAP.PRIVATE, ...nothing, object }
+    expect(memory.map(request).result).toBe(0x20000)
+    expect(memory.releaseObject({ object })).toBe(0)
+    expect(firstByte(asid, 0x20000)).toBe(3)
+    expect(firstByte(asid, 0x21000)).toBe(0)
+    expect(firstByte(asid, 0x22000)).toBe(-E.IO)
+    store(asid, 0x20000, 4)
+    expect(firstByte(asid, 0x20000)).toBe(4)
+    const into = pageOf(0xee)
+    memory.fetchObject({ object, page: 0, count: 1, into })
+    expect(into[0]).toBe(3)
+    memory.unmap({ asid, address: 0x20000, length: 3 * PAGE })
+    expect(memory.objectSize({ object })).toBe(-E.BADF)
+  })
+
   test('private file pages come from the file, end in zeros, and changes stay private', () => {
     const file = test_.file('private', pageOf(0x41, 3).subarray(0, 2 * PAGE + 10))
     const address = mapFile(file, 4, MAP.PRIVATE)

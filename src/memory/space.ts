@@ -4,6 +4,7 @@
 import { E, err } from '../abi/errno.js'
 import { MAP, PROT } from '../abi/mman.js'
 import { type LayoutChange, LOWEST_ADDRESS, PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
+import { objectKey } from './object-source.js'
 import type { Objects } from './objects.js'
 import type { PageTable } from './page-table.js'
 import { choosePlace } from './placement.js'
@@ -72,8 +73,9 @@ export function map(space: Space, request: MapRequest): LayoutChange {
   if ((prot & ~maxProt) !== 0) return unchanged(err(E.ACCES))
   // mm/mmap.c, do_mmap: neither files nor shared mappings grow down.
   if ((flags & MAP.GROWSDOWN) !== 0 && (shared || !anonymous)) return unchanged(err(E.INVAL))
-  // Private mappings of objects are refused: nothing here copies pages from an object.
-  if (!shared && request.object !== 0) return unchanged(err(E.NODEV))
+  if (request.object !== 0 && space.objects.get(request.object) === undefined) return unchanged(err(E.BADF))
+  // What a private mapping was never written to comes from the object as from a file.
+  const file = !shared && request.object !== 0 ? objectKey(request.object) : request.file
   const object = shared ? sharedObject(space.objects, request, anonymous, length) : 0
   if (object < 0) return unchanged(object)
 
@@ -96,7 +98,7 @@ export function map(space: Space, request: MapRequest): LayoutChange {
     flags: (flags & KEPT_FLAGS & ~MAP.TYPE) | (shared ? MAP.SHARED : MAP.PRIVATE),
     offset: anonymous && request.object === 0 ? 0 : offset,
     object,
-    file: anonymous ? '' : request.file,
+    file: anonymous ? '' : file,
     path: request.path,
     maxProt,
   }
@@ -106,7 +108,7 @@ export function map(space: Space, request: MapRequest): LayoutChange {
 
 /** Id of the object that a shared mapping maps. */
 function sharedObject(objects: Objects, request: MapRequest, anonymous: boolean, length: number): number {
-  if (request.object !== 0) return objects.get(request.object) === undefined ? err(E.BADF) : request.object
+  if (request.object !== 0) return request.object
   if (anonymous) return objects.create(length, null, 0).id
   return objects.ofFile({ key: request.file, path: request.path }).id
 }
