@@ -218,33 +218,18 @@ const slowAccess =
     return code
   }
 
-/** Copies the scratch area to both parts of the crossing access in progress. */
-function commitCrossing(): Code {
-  const code = new Code(1)
-  code.get(0)
-  code.memory('i32.load', CROSS_FIRST)
-  code.get(0)
-  code.i32(SCRATCH)
-  code.op('i32.add')
-  code.get(0)
-  code.memory('i32.load', CROSS_LENGTH)
-  code.memoryCopy()
-  code.get(0)
-  code.memory('i32.load', CROSS_SECOND)
-  code.get(0)
-  code.i32(SCRATCH)
-  code.op('i32.add')
-  code.get(0)
-  code.memory('i32.load', CROSS_LENGTH)
-  code.op('i32.add')
-  code.get(0)
-  code.memory('i32.load', CROSS_LENGTH + 4)
-  code.get(0)
-  code.memory('i32.load', CROSS_LENGTH)
-  code.op('i32.sub')
-  code.memoryCopy()
-  return code
-}
+/** (task, host): when a store went to the scratch area, copies it to both parts of the crossing access in progress. */
+const commitCrossing = (hub: Hub): Code =>
+  assemble(
+    `(param $task i32) (param $host i32) (local $length i32)
+    (if (i32.eq $host (i32.add $task (i32 ${SCRATCH})))
+      (then
+        (set $length (i32.load $task +${CROSS_LENGTH}))
+        (copy (i32.load $task +${CROSS_FIRST}) $host $length)
+        (copy (i32.load $task +${CROSS_SECOND}) (i32.add $host $length)
+          (i32.sub (i32.load $task +${CROSS_LENGTH + 4}) $length))))`,
+    (name) => hub.index(name),
+  )
 
 /** An exception vector: `run` turns it into a signal (exceptions.ts). */
 function raise(): Code {
@@ -296,7 +281,7 @@ export const HELPERS: readonly Helper[] = [
   { name: 'readable', params: ['i32', 'i64', 'i32'], results: ['i32'], build: slowAccess(READ) },
   { name: 'writable', params: ['i32', 'i64', 'i32'], results: ['i32'], build: slowAccess(WRITE) },
   { name: 'translatePage', params: ['i32', 'i64', 'i32'], results: ['i32'], build: translatePage },
-  { name: 'commitCrossing', params: ['i32'], results: [], build: commitCrossing },
+  { name: 'commitCrossing', params: ['i32', 'i32'], results: [], build: commitCrossing },
   { name: 'raise', params: ['i32', 'i32'], results: [], build: raise },
   ...divisionHelpers,
   ...stringHelpers,

@@ -6,7 +6,6 @@ import { ADDEND, ENTRY_SIZE, INDEX_MASK, INDEX_SHIFT, READ_TAG, WRITE_TAG } from
 import type { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
 import type { Access, Node } from '../x86/ir.js'
-import { SCRATCH } from './record.js'
 
 /** The translation an access shares with others of its block. */
 export type Shared = {
@@ -237,15 +236,9 @@ export class ArrayLowering implements MemoryLowering {
   commitCrossing(host: number, access: Access): void {
     if (access.size === 1 || access.aligned) return
     const code = this.#code
+    code.get(this.#target.task)
     code.get(host)
-    code.get(this.#target.task)
-    code.i32(SCRATCH)
-    code.op('i32.add')
-    code.op('i32.eq')
-    code.if()
-    code.get(this.#target.task)
     this.#target.callHelper('commitCrossing')
-    code.end()
   }
 }
 

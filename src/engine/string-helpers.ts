@@ -5,7 +5,7 @@
 import { assemble } from '../wasm/assemble.js'
 import type { Helper } from './helpers.js'
 import { EXIT, READ, WRITE } from './host.js'
-import { EXIT_REASON, FLAG_AUX, FLAG_OTHER, FLAG_RESULT, GPR, POLL, SCRATCH } from './record.js'
+import { EXIT_REASON, FLAG_AUX, FLAG_OTHER, FLAG_RESULT, GPR, POLL } from './record.js'
 
 const RAX = `+${GPR}`
 const RCX = `+${GPR + 8}`
@@ -38,7 +38,7 @@ const host = (into: string, register: string, access: number) => `
 /** The element may cross a page: through the scratch area. */
 const element = (into: string, register: string, access: number) => `
   (if (i32.eqz (tee ${into} (call $${access === READ ? 'readable' : 'writable'} $task (i64.load $task ${register}) $size))) (then (return (i32 1))))`
-const commitElement = `(if (i32.eq $to (i32.add $task (i32 ${SCRATCH}))) (then (call $commitCrossing $task)))`
+const commitElement = '(call $commitCrossing $task $to)'
 
 /** The frame of all five: count down, a chunk or one element at a time, leaving at a poll. */
 const repeated = (registers: readonly string[], chunk: string, single: string, after = '') => `${signature} ${locals}

@@ -74,7 +74,12 @@ export function discover(entry: number, source: Source): Block[] {
   return cut(entry, instructions, leaders, source)
 }
 
-function cut(entry: number, instructions: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>, source: Source): Block[] {
+function cut(
+  entry: number,
+  instructions: ReadonlyMap<number, Instruction>,
+  leaders: ReadonlySet<number>,
+  source: Source,
+): Block[] {
   const starts = [...leaders]
     .filter((address) => instructions.has(address))
     .sort((a, b) => (a === entry ? -1 : b === entry ? 1 : a - b))
