@@ -75,7 +75,15 @@ export class MemoryManager implements MemoryMethods {
   }
 
   map(request: Request<'map'>): LayoutChange {
-    return this.#layoutCall(request.asid, (space) => map(space, request))
+    const { file: key, path } = request
+    if (key === '') return this.#layoutCall(request.asid, (space) => map(space, request))
+    // A file that cannot be reached from here is refused now: later it would be a SIGBUS. (Unlinked, and open at another component only.)
+    const handle = { key, path }
+    this.#source.retain(handle)
+    const size = this.#source.size(handle)
+    const change = size < 0 ? unchanged(size) : this.#layoutCall(request.asid, (space) => map(space, request))
+    if (size >= 0) this.#source.release(handle)
+    return change
   }
 
   unmap({ asid, address, length }: Request<'unmap'>): LayoutChange {

@@ -214,6 +214,11 @@ export function memoryCases(make: () => MemoryUnderTest): void {
     expect(memory.objectSize({ object })).toBe(-E.BADF)
   })
 
+  test('a file that cannot be reached is not mapped', () => {
+    const { key, path } = test_.file('gone', pageOf(1))
+    expect(mapFile({ key: `${key}0`, path: `${path}-under-another-name` }, 1, MAP.PRIVATE)).toBeLessThan(0)
+  })
+
   test('a private mapping of an object starts from it, keeps its changes, and keeps the object', () => {
     const object = memory.createObject({ size: PAGE + 10 })
     expect(memory.writeBackObject({ object, page: 0, bytes: pageOf(3) })).toBe(0)
