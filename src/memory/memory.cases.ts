@@ -215,7 +215,7 @@ export function memoryCases(make: () => MemoryUnderTest): void {
   })
 
   test('a file that cannot be reached is not mapped', () => {
-    const { key, path } = test_.file('gone', pageOf(1))
+    const { key, path } = test_.file('unreachable', pageOf(1))
     expect(mapFile({ key: `${key}0`, path: `${path}-under-another-name` }, 1, MAP.PRIVATE)).toBeLessThan(0)
   })
 
