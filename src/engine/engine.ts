@@ -17,7 +17,7 @@ import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } f
 import { INTERPRETER_FILE } from './interpreter-file.js'
 import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
 import { planRegion } from './regions/compile.js'
-import { SITE_SIZE } from './regions/emit.js'
+import { SITE_SIZE } from './regions/registers.js'
 import { enableBranchHints } from './v8.js'
 
 export type EngineOptions = {

@@ -7,8 +7,9 @@ import { Sem } from '../../x86/semantics.js'
 import { CALL_SITE_SIZE } from '../call-site.js'
 import { analyse, summarise } from './analyse.js'
 import { type Block, discover, type Instruction, type Source } from './discover.js'
-import { emitRegion, type Region, SITE_SIZE } from './emit.js'
+import { emitRegion, type Region } from './emit.js'
 import { KnownEnvironment } from './environment.js'
+import { SITE_SIZE } from './registers.js'
 import { analyseGraph } from './structure.js'
 
 /** Decodes the instruction at a guest address into an object of its own; undefined when there is none. */
