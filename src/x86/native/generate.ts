@@ -109,12 +109,17 @@ export type Choice = {
 }
 
 /** Picks an instruction's operands. */
+const BIT_TEST = /^bt[src]?$/
+
 export function generate(form: Form, width: Width, prng: Prng, choice: Choice = {}): Draft {
   for (;;) {
     const draft = attempt(form, width, prng, choice)
     // Opcode 90 with register 0 is another row: nop.
     const isNop = form.plusRegister && form.map === 0 && form.opcode === 0x90 && draft.instruction.reg === 0
-    if (encodable(draft.instruction) && !isNop) return draft
+    // A bit offset that is part of the address too would reach anywhere.
+    const { reg, rm } = draft.instruction
+    const strays = BIT_TEST.test(form.mnemonic) && typeof rm === 'object' && draft.registers.has(reg)
+    if (encodable(draft.instruction) && !isNop && !strays) return draft
   }
 }
 
@@ -239,7 +244,7 @@ const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^lods[bwdq]?$/, pointers(6)],
   [/^(maskmov)/, pointers(7)],
   [/^i?div$/, division],
-  [/^bt[src]?$/, bitOffset],
+  [BIT_TEST, bitOffset],
   [/^cmpxchg/, expected],
   [/^xlat/, translate],
   [/^(leave|enter)/, frame],
