@@ -120,6 +120,8 @@ describe('the instruction table', () => {
 
   test('a memory operand that is replaced is checked before anything is stored', () => {
     for (const form of FORMS) {
+      // enter pushes first and looks at the new top of the stack then: so does the CPU.
+      if (form.mnemonic === 'enter') continue
       for (const width of form.widths) {
         for (const shape of shapesOf(form)) {
           const effects = record(form, width, shape)

@@ -64,10 +64,10 @@ const enter: Semantics = (s) => {
   const immediate = s.immediate()
   s.raise(UNDEFINED_OPCODE, and(shrU(immediate, i32(16)), i32(31)))
   const frame = sub(s.reg(RSP, 64), i64(s.width / 8))
-  const top = sub(frame, zext64(and(immediate, i32(0xffff))))
-  // The new top of the stack must be writable (SDM vol. 2A, ENTER).
-  s.modifyAt(top, s.width)
   s.store(frame, s.width, s.reg(RBP))
+  const top = sub(frame, zext64(and(immediate, i32(0xffff))))
+  // The new top of the stack must be writable (SDM vol. 2A, ENTER); the push has happened by then, as on the CPU.
+  s.modifyAt(top, s.width)
   s.setReg(RBP, s.width, frame)
   s.setReg(RSP, 64, top)
 }

@@ -108,9 +108,9 @@ export type Choice = {
   readonly place?: (target: number, prng: Prng) => Placed
 }
 
-/** Picks an instruction's operands. */
 const BIT_TEST = /^bt[src]?$/
 
+/** Picks an instruction's operands. */
 export function generate(form: Form, width: Width, prng: Prng, choice: Choice = {}): Draft {
   for (;;) {
     const draft = attempt(form, width, prng, choice)
