@@ -89,8 +89,8 @@ function wakeOp(
   const operation = OPERATIONS[(encoded >>> 28) & 7]
   const comparison = COMPARISONS[(encoded >>> 24) & 15]
   if (operation === undefined || comparison === undefined) return err(E.NOSYS)
-  const old = task.memory.readU32(address2)
-  if (old < 0 || task.memory.writeU32(address2, operation(old | 0, operand)) < 0) return err(E.FAULT)
+  const old = task.memory.updateU32(address2, (value) => operation(value, operand))
+  if (old < 0) return err(E.FAULT)
   const { futexes } = task.kernel
   let woken = futexes.wake(task, address, shared, count, -1)
   if (comparison(old | 0, (encoded << 20) >> 20)) woken += futexes.wake(task, address2, shared, count2, -1)
@@ -135,6 +135,7 @@ export const futex = syscall({
       const [woken, moved] = futexes.requeue(task, address, address2, shared, value | 0, count2)
       return command === FUTEX.REQUEUE ? woken : woken + moved
     }
+    if (command === FUTEX.WAKE_OP && address2 % 4 !== 0) return err(E.INVAL)
     if (command === FUTEX.WAKE_OP) return wakeOp(task, address, address2, shared, value | 0, count2, value3 | 0)
     return err(E.NOSYS)
   },
@@ -205,11 +206,11 @@ export const sched_getaffinity = syscall({
   number: 204,
   name: 'sched_getaffinity',
   returns: Int,
-  support: partial('the one vCPU there is'),
+  support: partial('all vCPUs'),
   args: { pid: Int, size: Uint, mask: Pointer },
   run(task, { size, mask }) {
     if (size < 8 || size % 8 !== 0) return err(E.INVAL)
-    return task.memory.writeU64(mask, 1) < 0 ? err(E.FAULT) : 8
+    return task.memory.writeU64(mask, 2 ** task.kernel.vcpus.count - 1) < 0 ? err(E.FAULT) : 8
   },
 })
 
@@ -220,7 +221,7 @@ export const getcpu = syscall({
   support: full,
   args: { cpu: Pointer, node: Pointer, unused: Flags },
   run(task, { cpu, node }) {
-    if (cpu !== 0 && task.memory.writeU32(cpu, 0) < 0) return err(E.FAULT)
+    if (cpu !== 0 && task.memory.writeU32(cpu, task.vcpu) < 0) return err(E.FAULT)
     return node !== 0 && task.memory.writeU32(node, 0) < 0 ? err(E.FAULT) : 0
   },
 })

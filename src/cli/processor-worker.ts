@@ -1,6 +1,6 @@
 // The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
-import { workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { dispatcher, newCounters } from '../../syscalls/table.js'
 import { E } from '../abi/errno.js'
 import { SIG } from '../abi/signal.js'
@@ -75,6 +75,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     dispatch: dispatcher(counters, options.strace ? (line) => complain(host, `${line}\n`) : null),
     deterministic: options.deterministic,
     seed: options.seed,
+    startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
   })
   const { program, name, args, env, cwd } = options
   const failure = processor.start({ path: program, argv: [name, ...args], env, cwd })

@@ -1,7 +1,7 @@
 // The command line of `lego run`, read by hand: commander would cost every start of a program more than this file does.
 // The options are one table, from which the help text is made too.
 import { geometry } from '../excache/layout.js'
-import { DEFAULT_OPTIONS } from '../processor/layout.js'
+import { DEFAULT_OPTIONS, VCPUS_MAX } from '../processor/layout.js'
 import { parseSize, type RunOptions } from './run-options.js'
 
 interface Option {
@@ -92,8 +92,11 @@ export const OPTIONS: readonly Option[] = [
   {
     name: '--vcpus',
     value: 'N',
-    help: 'virtual CPUs (default 1, the only number yet)',
-    parse: (value) => (value === '1' ? { vcpus: 1 } : `${value}: one vCPU is what there is yet`),
+    help: `virtual CPUs, for threads (default 1, at most ${VCPUS_MAX})`,
+    parse: (value) =>
+      /^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= VCPUS_MAX
+        ? { vcpus: Number(value) }
+        : `${value} is not a number from 1 to ${VCPUS_MAX}`,
   },
   {
     name: '--engine',
@@ -189,6 +192,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
   if (at >= argv.length) return { problem: 'which program? See lego run --help' }
   draft = { ...draft, program: argv[at]!, name: argv[at]!, args: argv.slice(at + 1) }
   if (draft.root !== null && !startsElsewhere) draft = { ...draft, cwd: '/' }
+  if (draft.deterministic && draft.vcpus > 1) return { problem: '--deterministic means one vCPU' }
   try {
     geometry(draft.cacheSize, draft.ways)
   } catch (error) {

@@ -1,12 +1,14 @@
-// `lego run`: starts the worker that runs the guest. The main thread only owns host signals, time-slice ticks and the exit status.
+// `lego run`: starts the worker that runs the guest, and one for each further vCPU when it is asked to. The main thread only owns host signals, time-slice ticks and the exit status.
 import { readFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { INTERPRETER_FILE } from '../engine/interpreter-file.js'
 import { POLL } from '../engine/record.js'
 import { CONTROL, CONTROL_BASE, DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
+import { pollVcpu } from '../processor/mailbox.js'
 import type { WorkerInput } from './processor-worker.js'
 import type { RunOptions } from './run-options.js'
+import type { VcpuInput } from './vcpu-worker.js'
 
 /** Guest calls nest on the worker's stack. */
 const STACK_MB = 64
@@ -57,6 +59,18 @@ function keepInterpreter(): void {
   }
 }
 
+/** Ends with the process: it never returns. */
+function startVcpu(input: VcpuInput): Worker {
+  const worker = new Worker(new URL('./vcpu-worker.js', import.meta.url), {
+    workerData: input,
+    resourceLimits: { stackSizeMb: STACK_MB },
+    stdout: true,
+    stderr: true,
+  })
+  worker.unref()
+  return worker
+}
+
 /** Starts the guest and resolves to the exit status; a guest that died by a signal takes this process with it. */
 export function run(options: RunOptions): Promise<number> {
   const cache = {
@@ -67,7 +81,8 @@ export function run(options: RunOptions): Promise<number> {
     vcpus: options.vcpus,
     codeSize: options.codeSize,
   }
-  const { pages } = memoryMap(cache)
+  const map = memoryMap(cache)
+  const { pages } = map
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
   const words = new Int32Array(memory.buffer)
   const input: WorkerInput = { options, cache, memory }
@@ -81,10 +96,13 @@ export function run(options: RunOptions): Promise<number> {
   forwardSignals(words)
   keepInterpreter()
   const ticks = setInterval(() => {
-    if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) !== 0) pollRunning(words)
+    if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) === 0) return
+    pollRunning(words)
+    for (let vcpu = 1; vcpu < options.vcpus; vcpu++) pollVcpu(words, map, vcpu)
   }, TICK_MS)
   return new Promise((resolve, reject) => {
     worker.on('error', reject)
+    worker.on('message', (vcpu: number) => startVcpu({ options, cache, memory, vcpu }).on('error', reject))
     worker.on('exit', (status) => {
       clearInterval(ticks)
       resolve(status)

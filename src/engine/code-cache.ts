@@ -43,7 +43,6 @@ export class CodeCache {
       this.#i32[at >> 2] = -1
       this.#i32[(at >> 2) + 1] = -1
     }
-    this.#i32[layout.HASH_BASE >> 2] = this.#base
     this.#next = this.#base + HASH_SIZE
   }
 
@@ -59,6 +58,11 @@ export class CodeCache {
   #unlink(head: number): void {
     for (const site of this.#sites.get(head) ?? []) this.#i32[(site + CALL_SITE_DIRECT) >> 2] = 0
     this.#sites.delete(head)
+  }
+
+  /** Where generated code looks for blocks. */
+  get hash(): number {
+    return this.#base
   }
 
   get free(): number {

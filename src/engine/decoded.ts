@@ -33,9 +33,7 @@ export const DIRECT = 20
 
 // The null page holds a few words of the engine at fixed places.
 export const MASKS = 0x40
-/** Byte address of the block hash table, i32. */
-export const HASH_BASE = 0x50
-/** Entries of the hash table: key i64 (rip + asid·2^48), head i32, 4 spare. */
+/** Entries of the block hash table: key i64 (rip + asid·2^48), head i32, 4 spare. */
 export const HASH_ENTRIES = 1 << 15
 export const HASH_ENTRY_SIZE = 16
 /** Entries into a block before it is offered to the optimising tier, i32. */

@@ -9,7 +9,7 @@ import type { Helper } from './helpers.js'
 import { RESULT } from './helpers.js'
 import { EXIT } from './host.js'
 import { HANDLER_OF, type HubModule } from './hub-module.js'
-import { ASID, EXIT_REASON, POLL, RIP, STACK_BUDGET } from './record.js'
+import { ASID, BLOCK_HASH, EXIT_REASON, POLL, RIP, STACK_BUDGET } from './record.js'
 
 /** Internal reason: the budget of nested guest calls ran out; `run` goes on from the record. */
 export const EXIT_DEPTH = 3
@@ -83,8 +83,8 @@ function lookup(module: HubModule): Code {
   code.op('i32.and')
   code.i32(Math.log2(decoded.HASH_ENTRY_SIZE))
   code.op('i32.shl')
-  code.i32(0)
-  code.memory('i32.load', decoded.HASH_BASE)
+  code.get(0)
+  code.memory('i32.load', BLOCK_HASH)
   code.op('i32.add')
   code.set(entry)
   code.get(entry)

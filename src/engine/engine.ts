@@ -15,7 +15,17 @@ import { hostHelpers } from './host-helpers.js'
 import { HANDLER_OF } from './hub-module.js'
 import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
 import { INTERPRETER_FILE } from './interpreter-file.js'
-import { ASID, EXIT_REASON, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP, RIP } from './record.js'
+import {
+  ASID,
+  BLOCK_HASH,
+  EXIT_REASON,
+  FAULT_ADDRESS,
+  FAULT_CODE,
+  FAULT_ERROR,
+  FAULT_SIGNAL,
+  FAULT_TRAP,
+  RIP,
+} from './record.js'
 import { planRegion } from './regions/compile.js'
 import { SITE_SIZE } from './regions/registers.js'
 import { enableBranchHints } from './v8.js'
@@ -120,6 +130,7 @@ export class Engine {
       this.#full = false
     }
     this.#invalidated = false
+    this.#view.setInt32(task + BLOCK_HASH, this.#code.hash, true)
     const reason = this.#run(task, this.#stackBytes)
     if (reason === EXIT.fault && this.#view.getInt32(task + FAULT_SIGNAL, true) === 0) this.#signalOfException(task)
     return reason
@@ -138,6 +149,12 @@ export class Engine {
   /** What --stats shows. */
   counters(): { readonly regionsCompiled: number; readonly codeCleared: number } {
     return { regionsCompiled: this.#compiled, codeCleared: this.#cleared }
+  }
+
+  /** All translations are stale: they go before anything runs again. */
+  dropAll(): void {
+    this.#full = true
+    this.#invalidated = true
   }
 
   /** The address space is gone. */

@@ -37,21 +37,20 @@ export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Reado
     for (let done = 0; done < FXSAVE_BYTES; ) {
       const part = Math.min(FXSAVE_BYTES - done, 4096 - ((address + done) % 4096))
       const at = host.refill(task, address + done, access)
-      if (at <= 0) {
-        view.setInt32(task + EXIT_REASON, at === RETRY ? EXIT.poll : EXIT.fault, true)
-        return false
-      }
+      if (at <= 0) return transferFailed(task, at)
       // Both pages must be accessible before the first byte is written.
-      if (access === WRITE && done === 0 && part < FXSAVE_BYTES && host.refill(task, address + part, access) <= 0)
-        return transferFailed(task)
+      if (access === WRITE && done === 0 && part < FXSAVE_BYTES) {
+        const second = host.refill(task, address + part, access)
+        if (second <= 0) return transferFailed(task, second)
+      }
       if (access === READ) image.set(bytes.subarray(at, at + part), done)
       else bytes.set(image.subarray(done, done + part), at)
       done += part
     }
     return true
   }
-  const transferFailed = (task: number): boolean => {
-    view.setInt32(task + EXIT_REASON, EXIT.fault, true)
+  const transferFailed = (task: number, status: number): boolean => {
+    view.setInt32(task + EXIT_REASON, status === RETRY ? EXIT.poll : EXIT.fault, true)
     return false
   }
 

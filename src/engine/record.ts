@@ -37,6 +37,8 @@ export const MXCSR = 0x0dc
 export const ASID = 0x0e0
 /** Guest instructions executed (counted per block by the interpreter under --stats). i64. */
 export const INSTRUCTIONS = 0x0e8
+/** Byte address of the block hash table of the engine that runs the task. i32. */
+export const BLOCK_HASH = 0x0e4
 /** Hits in way 1 of the translation array; every so many the page is moved to way 0. i32. */
 export const SECOND_WAY_HITS = 0x0f0
 /** ymm0 … ymm15, 32 bytes each; the low half is xmm. */

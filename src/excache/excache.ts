@@ -130,6 +130,50 @@ export class ExCache extends Spaces {
     return host
   }
 
+  /**
+   * What `refill` does where that takes neither the source nor another vCPU: the line is a private one, it is there, and the access
+   * changes nothing about it. Else 0, and `refill` must be called where the source is.
+   */
+  refillPresent(vcpu: number, asid: number, address: number, access: number): number {
+    const table = this.#table
+    if (!(address >= 0 && address < USER_END)) return 0
+    if (this.#words[table.vcpuWord(vcpu, BOUND)] !== asid) return 0
+    const page = Math.floor(address / PAGE_SIZE)
+    this.#lock.acquire()
+    const record = table.find(asid, page)
+    const host = record === NONE ? 0 : this.#fillPresent(vcpu, record, page, access)
+    this.#lock.release()
+    return host > 0 ? host + (address % PAGE_SIZE) : 0
+  }
+
+  #fillPresent(vcpu: number, record: number, page: number, access: number): number {
+    const table = this.#table
+    const state = table.get(record, STATE)
+    const isPrivate = (table.get(record, HEIRS) | table.get(record, PEERS)) === 0
+    if ((state & PENDING) !== 0 || (state & NEEDS[access]!) === 0) return 0
+    if (access === WRITE && ((state & CODE) !== 0 || !isPrivate)) return 0
+    if (access === WRITE) table.set(record, STATE, state | DIRTY)
+    table.counters[counter.HITS]! += 1
+    if (this.#recent) table.touch(record)
+    const frame = table.host(record)
+    const writable = (table.get(record, STATE) & (DIRTY | CODE)) === DIRTY && (state & 2) !== 0 && isPrivate
+    this.#translations.fill(vcpu, page, frame, table.get(record, FRAME_NUMBER), writable)
+    table.noteAlias(record, page % ENTRIES)
+    return frame
+  }
+
+  /** Host address of code whose line is there and marked; else 0. */
+  codePresent(asid: number, address: number): number {
+    const table = this.#table
+    this.#lock.acquire()
+    const record = table.find(asid, Math.floor(address / PAGE_SIZE))
+    const state = record === NONE ? 0 : table.get(record, STATE)
+    const isCode = (state & CODE) !== 0 && (state & PENDING) === 0 && (state & NEEDS[EXEC]) !== 0
+    const host = isCode ? table.host(record) + (address % PAGE_SIZE) : 0
+    this.#lock.release()
+    return host
+  }
+
   /** The vCPU's array now serves this address space; it is emptied when it served another. */
   bind(vcpu: number, asid: number): void {
     const at = this.#table.vcpuWord(vcpu, BOUND)

@@ -25,7 +25,7 @@ export class TranslationArrays {
   readonly #words: Int32Array
   readonly #base: number
   readonly #vcpus: number
-  /** Entry indices filled since the last flush, by vCPU; a vCPU is driven by one ExCache object only. */
+  /** Entry indices filled since the last flush, by vCPU. Only vCPU 0 is driven by one ExCache object alone, and so may use its list. */
   readonly #filled: Int32Array[]
   readonly #count: Int32Array
 
@@ -64,7 +64,7 @@ export class TranslationArrays {
     const at = this.#base + vcpu * ARRAY_WORDS
     const count = this.#count[vcpu]!
     this.#count[vcpu] = 0
-    if (count > REMEMBERED) {
+    if (count > REMEMBERED || vcpu > 0) {
       words.fill(-1, at, at + ARRAY_WORDS)
       return
     }

@@ -11,10 +11,11 @@ import { applyChange, type LayoutChange, PAGE, TASK_SIZE, type Vma, vmaIndex } f
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import type { GuestEngine } from './guest-engine.js'
 import { GuestMemory, SCRATCH_SIZE } from './guest-memory.js'
+import type { Vcpus } from './vcpus.js'
 
-/** Where mmap(2) places downwards from: as the kernel without randomisation. */
 const ASID_MAX = 0xffff
 
+/** Where mmap(2) places downwards from: as the kernel without randomisation. */
 export const MMAP_TOP = 0x7ffff7fff000
 
 export type MapRequest = Omit<Parameters<MemoryMethods['map']>[0], 'asid'>
@@ -50,16 +51,20 @@ export class AddressSpaces implements LineSource {
   #recent: AddressSpace | undefined
   #cache: ExCache | undefined
   #engine: GuestEngine | undefined
+  #vcpus: Vcpus | undefined
+  /** The vCPU whose access is being looked at. */
+  writer = 0
 
   constructor(manager: MemoryMethods, bytes: Uint8Array) {
     this.#manager = manager
     this.#bytes = bytes
   }
 
-  /** The ExCache and the engine are made after this, as they call it. */
-  connect(cache: ExCache, engine: GuestEngine): void {
+  /** The ExCache and the engine are made after this, as they call it. `vcpus`: the others. */
+  connect(cache: ExCache, engine: GuestEngine, vcpus: Vcpus): void {
     this.#cache = cache
     this.#engine = engine
+    this.#vcpus = vcpus
   }
 
   get #lines(): ExCache {
@@ -80,7 +85,11 @@ export class AddressSpaces implements LineSource {
   }
 
   #add(asid: number, vmas: Vma[]): AddressSpace {
-    const space = new AddressSpace(asid, vmas, new GuestMemory(this.#lines, 0, asid, this.#bytes, this.#scratch))
+    const space = new AddressSpace(
+      asid,
+      vmas,
+      new GuestMemory(this.#lines, 0, asid, this.#bytes, this.#scratch, this.#vcpus!),
+    )
     this.#spaces.set(asid, space)
     return space
   }
@@ -96,6 +105,7 @@ export class AddressSpaces implements LineSource {
   fork(parent: AddressSpace): AddressSpace | number {
     const asid = this.#freeAsid()
     let result = 0
+    this.#vcpus?.quiesce()
     this.#lines.fork(parent.asid, asid, () => {
       result = this.#manager.fork({ parent: parent.asid, child: asid })
     })
@@ -115,6 +125,7 @@ export class AddressSpaces implements LineSource {
     this.#flushShared(space, 0, TASK_SIZE)
     this.#lines.dropSpace(space.asid)
     this.#engine?.dropSpace(space.asid)
+    this.#vcpus?.dropCode(space.asid, 0, TASK_SIZE / PAGE, 0)
     this.#manager.destroySpace({ asid: space.asid })
     this.#spaces.delete(space.asid)
     this.#recent = undefined
@@ -126,7 +137,10 @@ export class AddressSpaces implements LineSource {
     const fixed = (request.flags & MAP.FIXED) !== 0
     // A private mapping starts with what shared ones have stored.
     if (request.file !== '') this.syncFile(request.file)
-    if (fixed) this.#flushShared(space, request.address, request.address + request.length)
+    if (fixed) {
+      this.#vcpus?.quiesce()
+      this.#flushShared(space, request.address, request.address + request.length)
+    }
     const change = this.#manager.map({ ...request, asid: space.asid })
     if (change.result < 0) return change.result
     applyChange(space.vmas, change)
@@ -139,6 +153,7 @@ export class AddressSpaces implements LineSource {
   }
 
   unmap(space: AddressSpace, address: number, length: number): number {
+    this.#vcpus?.quiesce()
     this.#flushShared(space, address, address + length)
     const change = this.#manager.unmap({ asid: space.asid, address, length })
     applyChange(space.vmas, change)
@@ -147,6 +162,7 @@ export class AddressSpaces implements LineSource {
   }
 
   protect(space: AddressSpace, address: number, length: number, prot: number): number {
+    this.#vcpus?.quiesce()
     const change = this.#manager.protect({ asid: space.asid, address, length, prot })
     applyChange(space.vmas, change)
     if (change.start === change.end) return change.result
@@ -155,7 +171,7 @@ export class AddressSpaces implements LineSource {
       const end = Math.min(vma.end, change.end)
       if (start < end) this.#lines.protect(space.asid, start / PAGE, (end - start) / PAGE, vma.prot)
     }
-    this.#engine?.invalidate(space.asid, change.start / PAGE, (change.end - change.start) / PAGE)
+    this.#dropCode(space.asid, change.start / PAGE, (change.end - change.start) / PAGE)
     return change.result
   }
 
@@ -167,6 +183,7 @@ export class AddressSpaces implements LineSource {
     flags: number,
     newAddress: number,
   ): number {
+    this.#vcpus?.quiesce()
     // The pages move inside the memory manager: it needs what the cache has.
     if (oldAddress % PAGE === 0 && oldAddress + oldLength <= TASK_SIZE) {
       this.#flushShared(space, oldAddress, oldAddress + oldLength)
@@ -199,6 +216,7 @@ export class AddressSpaces implements LineSource {
 
   /** MADV_DONTNEED. */
   discard(space: AddressSpace, address: number, length: number): number {
+    this.#vcpus?.quiesce()
     this.#flushShared(space, address, address + length)
     const result = this.#manager.discard({ asid: space.asid, address, length })
     if (result !== -E.INVAL && length > 0) this.#forget(space, address, pageUp(length), true)
@@ -258,8 +276,16 @@ export class AddressSpaces implements LineSource {
   #forget(space: AddressSpace, address: number, length: number, discard: boolean): void {
     const count = Math.min(length, TASK_SIZE - address) / PAGE
     if (count <= 0) return
+    this.#vcpus?.quiesce()
     this.#lines.invalidate(space.asid, address / PAGE, count, { discard })
-    this.#engine?.invalidate(space.asid, address / PAGE, count)
+    this.#dropCode(space.asid, address / PAGE, count)
+  }
+
+  /** Whether the vCPU whose access this is about had any. */
+  #dropCode(asid: number, firstPage: number, pages: number): boolean {
+    const home = this.#engine?.invalidate(asid, firstPage, pages) ?? false
+    const other = this.#vcpus?.dropCode(asid, firstPage, pages, this.writer) ?? false
+    return this.writer === 0 ? home : other
   }
 
   /** Writes the lines of shared file mappings in start..end back, so that the file has them before the mapping goes. */
@@ -328,7 +354,7 @@ export class AddressSpaces implements LineSource {
   }
 
   onCodeWrite(asid: number, page: number, space: number): boolean {
-    if (space > 0) return this.#engine?.invalidate(asid, page, 1) ?? false
+    if (space > 0) return this.#dropCode(asid, page, 1)
     // An object's page: wherever it is mapped. The write came through (asid, page), the object's page is that mapping's.
     const writer = this.get(asid)
     const through = writer?.vmas[vmaIndex(writer.vmas, page * PAGE)]
@@ -338,7 +364,7 @@ export class AddressSpaces implements LineSource {
     for (const other of this.#spaces.values()) {
       for (const vma of other.vmas) {
         if (vma.object !== -space || offset < vma.offset || offset >= vma.offset + vma.end - vma.start) continue
-        if (this.#engine?.invalidate(other.asid, (vma.start + offset - vma.offset) / PAGE, 1)) dropped = true
+        if (this.#dropCode(other.asid, (vma.start + offset - vma.offset) / PAGE, 1)) dropped = true
       }
     }
     return dropped

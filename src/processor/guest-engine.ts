@@ -8,6 +8,8 @@ export interface GuestEngine {
   /** Forgets the code of these pages. False: there was none. */
   invalidate(asid: number, firstPage: number, pages: number): boolean
   dropSpace(asid: number): void
+  /** Forgets all code before it runs again. Not while it runs. */
+  dropAll(): void
 }
 
 export interface GuestEngineOptions {

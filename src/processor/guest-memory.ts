@@ -4,6 +4,7 @@
 import { E, err } from '../abi/errno.js'
 import type { ExCache } from '../excache/excache.js'
 import { textOfPath } from '../lib/path-text.js'
+import type { Vcpus } from './vcpus.js'
 
 const PAGE = 4096
 const READ = 0
@@ -27,15 +28,19 @@ export class GuestMemory {
   readonly #vcpu: number
   readonly #asid: number
   readonly #bytes: Uint8Array
+  readonly #words: Int32Array
+  readonly #vcpus: Vcpus
   /** For fixed-size structures: `load` fills it, `store` writes it. */
   readonly scratch: DataView
   readonly #scratchBytes: Uint8Array
 
-  constructor(cache: ExCache, vcpu: number, asid: number, bytes: Uint8Array, scratch: DataView) {
+  constructor(cache: ExCache, vcpu: number, asid: number, bytes: Uint8Array, scratch: DataView, vcpus: Vcpus) {
     this.#cache = cache
     this.#vcpu = vcpu
     this.#asid = asid
     this.#bytes = bytes
+    this.#words = new Int32Array(bytes.buffer)
+    this.#vcpus = vcpus
     this.scratch = scratch
     this.#scratchBytes = new Uint8Array(scratch.buffer, scratch.byteOffset, scratch.byteLength)
   }
@@ -46,8 +51,14 @@ export class GuestMemory {
       const host = this.#cache.translate(this.#vcpu, this.#asid, address, access)
       if (host > 0) return host
       if (host !== RETRY) return err(E.FAULT)
-      this.#cache.safepoint(this.#vcpu)
+      this.#makeRoom()
     }
+  }
+
+  /** Every frame is in use by evicted lines: all vCPUs have to pass a safepoint. */
+  #makeRoom(): void {
+    this.#vcpus.refuse()
+    this.#cache.safepoint(this.#vcpu)
   }
 
   copyIn(address: number, into: Uint8Array, length = into.length): number {
@@ -96,6 +107,10 @@ export class GuestMemory {
 
   /** The value, or -EFAULT. */
   readU32(address: number): number {
+    if (address % 4 === 0) {
+      const host = this.translate(address, READ)
+      return host < 0 ? host : Atomics.load(this.#words, host >> 2) >>> 0
+    }
     return this.load(address, 4) < 0 ? err(E.FAULT) : this.scratch.getUint32(0, true)
   }
 
@@ -106,8 +121,23 @@ export class GuestMemory {
   }
 
   writeU32(address: number, value: number): number {
+    if (address % 4 === 0) {
+      const host = this.translate(address, WRITE)
+      if (host > 0) Atomics.store(this.#words, host >> 2, value)
+      return Math.min(host, 0)
+    }
     this.scratch.setUint32(0, value, true)
     return this.store(address, 4)
+  }
+
+  /** Puts `change(old)` into an aligned word, atomically; the old value, or -EFAULT. */
+  updateU32(address: number, change: (old: number) => number): number {
+    const host = this.translate(address, WRITE)
+    if (host < 0) return host
+    for (;;) {
+      const old = Atomics.load(this.#words, host >> 2)
+      if (Atomics.compareExchange(this.#words, host >> 2, old, change(old) | 0) === old) return old >>> 0
+    }
   }
 
   writeU64(address: number, value: number): number {
@@ -154,7 +184,7 @@ export class GuestMemory {
       const host = this.#cache.translate(this.#vcpu, this.#asid, address + done, access)
       if (host === RETRY) {
         if (out.count > 0) break
-        this.#cache.safepoint(this.#vcpu)
+        this.#makeRoom()
         continue
       }
       if (host < 0) return done > 0 ? done : err(E.FAULT)

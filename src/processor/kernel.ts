@@ -14,6 +14,7 @@ import type { Scheduler } from './scheduler.js'
 import type { SignalInfo } from './signals.js'
 import type { Storage } from './storage.js'
 import type { Task } from './task.js'
+import type { Vcpus } from './vcpus.js'
 
 export interface Kernel {
   readonly host: Host
@@ -32,6 +33,7 @@ export interface Kernel {
   readonly processes: Map<number, Process>
   readonly tasks: Map<number, Task>
   readonly scheduler: Scheduler
+  readonly vcpus: Vcpus
   readonly lifecycle: Lifecycle
   readonly futexes: Futexes
   /** The segments of the system call in progress. */

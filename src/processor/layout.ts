@@ -11,7 +11,7 @@ export interface MemoryOptions {
   readonly ways: number
   readonly policy: Policy
   readonly vcpus: number
-  /** Bytes for decoded code, its hash and links. */
+  /** Bytes for decoded code, its hash and links, for each vCPU. */
   readonly codeSize: number
 }
 
@@ -29,6 +29,8 @@ export const CONTROL_BASE = 4096
 export const BOUNCE_BASE = 8192
 export const BOUNCE_SIZE = 65536 - BOUNCE_BASE
 export const CODE_BASE = 65536
+/** Each vCPU has room for code of its own in the 4 GiB. */
+export const VCPUS_MAX = 16
 /** Task records, and so threads at one time. */
 export const TASKS_MAX = 1024
 
@@ -39,16 +41,23 @@ export const CONTROL = {
   SIGNALS_HIGH: 1,
   /** Descriptor of the vCPU's eventfd. */
   EVENTFD: 2,
-  /** Address of the record that runs now, 0 for none. */
+  /** Address of the record that runs now on the home vCPU, 0 for none. */
   RUNNING: 3,
-  /** Non-zero: set the running task's poll word at each tick. */
+  /** Non-zero: set the running tasks' poll words at each tick. */
   WANT_TICKS: 4,
+  /** The home vCPU waits in ppoll, or is about to: whoever wants it writes to the eventfd. */
+  SLEEPS: 5,
 } as const
+
+/** Bytes of a vCPU's mailbox. */
+export const MAILBOX_SIZE = 4096
 
 export interface MemoryMap {
   readonly codeBase: number
   readonly codeSize: number
   readonly recordsBase: number
+  /** A page per vCPU for what it asks of the home vCPU: mailbox.ts. */
+  readonly mailboxBase: number
   readonly arraysBase: number
   readonly tableBase: number
   readonly framesBase: number
@@ -65,13 +74,15 @@ const align = (value: number, unit: number): number => Math.ceil(value / unit) *
 export function memoryMap(options: MemoryOptions): MemoryMap {
   geometry(options.size, options.ways)
   const codeBase = CODE_BASE
-  const recordsBase = align(codeBase + options.codeSize, 4096)
-  const arraysBase = recordsBase + TASKS_MAX * RECORD_SIZE
+  const codeSize = align(options.codeSize, 4096)
+  const recordsBase = codeBase + options.vcpus * codeSize
+  const mailboxBase = recordsBase + TASKS_MAX * RECORD_SIZE
+  const arraysBase = mailboxBase + options.vcpus * MAILBOX_SIZE
   const tableBase = align(arraysBase + options.vcpus * ARRAY_SIZE, 4096)
   const framesBase = align(tableBase + tableSize(options), 4096)
   const end = framesBase + framesSize(options)
   const pages = Math.ceil(end / WASM_PAGE)
   if (pages > WASM_PAGES_MAX)
     throw new Error(`the ExCache of ${options.size} bytes does not fit in a processor's 4 GiB`)
-  return { codeBase, codeSize: options.codeSize, recordsBase, arraysBase, tableBase, framesBase, end, pages }
+  return { codeBase, codeSize, recordsBase, mailboxBase, arraysBase, tableBase, framesBase, end, pages }
 }

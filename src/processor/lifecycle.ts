@@ -163,7 +163,7 @@ export class Lifecycle {
       const word = entry - (entry % 2) + signed
       const value = memory.readU32(word)
       if (value >= 0 && (value & FUTEX_TID_MASK) === task.tid) {
-        memory.writeU32(word, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED)
+        if (word % 4 === 0) memory.updateU32(word, (now) => (now & FUTEX_WAITERS) | FUTEX_OWNER_DIED)
         if ((value & FUTEX_WAITERS) !== 0) this.#kernel.futexes.wake(task, word, true, 1, -1)
       }
       entry = memory.readU64(entry - (entry % 2))

@@ -29,6 +29,7 @@ export function makeMachine({ lines, ways }: Shape) {
       return false
     },
     dropSpace() {},
+    dropAll() {},
   }
   const processor = new Processor({
     memory,

@@ -3,10 +3,8 @@
 // Who provides storage, memory manager, engine and system calls is the composition root's business.
 import { EFD } from '../abi/poll.js'
 import { RLIMIT } from '../abi/resource.js'
-import { PAGE_FAULT, TRAP_NUMBER } from '../abi/sigframe.js'
-import { SI, SIG } from '../abi/signal.js'
-import { type EngineHost, EXECUTE, FAULT, WRITE } from '../engine/host.js'
-import { ASID, FAULT_ADDRESS, FAULT_CODE, FAULT_ERROR, FAULT_SIGNAL, FAULT_TRAP } from '../engine/record.js'
+import { SIG } from '../abi/signal.js'
+import type { EngineHost } from '../engine/host.js'
 import { ExCache } from '../excache/excache.js'
 import { type ExCacheOptions, prepareTable } from '../excache/layout.js'
 import type { Host } from '../host/host.js'
@@ -23,12 +21,14 @@ import { Segments } from './guest-memory.js'
 import type { Dispatch, Kernel } from './kernel.js'
 import { CONTROL, CONTROL_BASE, type MemoryMap, type MemoryOptions, memoryMap } from './layout.js'
 import { Lifecycle } from './lifecycle.js'
+import { lineServer } from './line-server.js'
 import { isFailure, type LoadFailure, loadProgram } from './loader.js'
 import { initialLimits, newAlarm, type Process } from './process.js'
 import { Scheduler } from './scheduler.js'
 import { newActions, PendingSignals } from './signals.js'
 import { openStdio } from './stdio.js'
 import type { Storage } from './storage.js'
+import { HOME, Vcpus } from './vcpus.js'
 
 export interface ProcessorOptions {
   readonly memory: WebAssembly.Memory
@@ -41,6 +41,8 @@ export interface ProcessorOptions {
   readonly deterministic: boolean
   /** Seed of a deterministic run. */
   readonly seed: number
+  /** Starts the worker of another vCPU; absent where there is one vCPU. */
+  readonly startVcpu?: (vcpu: number) => void
 }
 
 export interface Program {
@@ -50,7 +52,6 @@ export interface Program {
   readonly cwd: string
 }
 
-const VCPU = 0
 /** Pids of a deterministic run. */
 const FIRST_PID = 1000
 
@@ -69,11 +70,21 @@ export class Processor {
     const words = new Int32Array(memory.buffer)
     const view = new DataView(memory.buffer)
     const spaces = new AddressSpaces(options.manager, bytes)
-    const cache = new ExCache(cacheOptions, spaces, () => this.kernel.scheduler.current?.poll())
+    const vcpus = new Vcpus(memory, this.map, options.cache.vcpus, options.startVcpu ?? (() => {}))
+    const cache = new ExCache(cacheOptions, spaces, (vcpu) => {
+      if (vcpu === HOME) this.kernel.scheduler.current?.poll()
+      else vcpus.poll(vcpu, false)
+    })
     const clock = options.deterministic ? new VirtualClock() : new HostClock(host)
-    const engineHost = hostOfEngine(() => this.kernel, cache, words, view)
+    const lines = lineServer(() => this.kernel, cache, vcpus, words, view)
+    const engineHost: EngineHost = {
+      refill: (task, address, access) => lines.refill(HOME, task, address, access),
+      fetchCode: (task, address, mark) => lines.fetchCode(HOME, task, address, mark),
+      syscall: (task) => this.kernel.scheduler.syscall(task),
+      timestamp: () => Math.floor(this.kernel.clock.monotonicNsec() * 2),
+    }
     const engine = options.makeEngine({ memory, codeBase, codeSize, host: engineHost })
-    spaces.connect(cache, engine)
+    spaces.connect(cache, engine, vcpus)
     this.#eventfd = host.eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK)
     const random = new Prng(options.seed)
     const kernel = {
@@ -87,6 +98,7 @@ export class Processor {
       manager: options.manager,
       spaces,
       cache,
+      vcpus,
       clock,
       entropy: (into: Uint8Array) => void (options.deterministic ? random.fill(into) : host.getrandom(into)),
       processes: new Map(),
@@ -99,7 +111,7 @@ export class Processor {
       foregroundGroup: 0,
       init: null,
     } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
-    kernel.scheduler = new Scheduler(kernel, engine, options.dispatch, VCPU, this.#eventfd)
+    kernel.scheduler = new Scheduler(kernel, engine, lines, options.dispatch, this.#eventfd)
     kernel.lifecycle = new Lifecycle(kernel, FIRST_PID)
     this.kernel = kernel
     // The main thread finds the eventfd here: from now on it may send signals.
@@ -169,37 +181,5 @@ export class Processor {
   run(): number {
     this.kernel.scheduler.run()
     return this.kernel.finalStatus
-  }
-}
-
-/** The engine's calls, on numbers. */
-function hostOfEngine(kernelOf: () => Kernel, cache: ExCache, words: Int32Array, view: DataView): EngineHost {
-  const failed = (task: number, address: number, access: number): number => {
-    const { signal, code } = cache.fault
-    const general = signal === SIG.SEGV && code === SI.KERNEL
-    view.setInt32(task + FAULT_SIGNAL, signal, true)
-    view.setInt32(task + FAULT_CODE, code, true)
-    view.setUint32(task + FAULT_ADDRESS, general ? 0 : address >>> 0, true)
-    view.setInt32(task + FAULT_ADDRESS + 4, general ? 0 : Math.floor(address / 0x1_0000_0000) | 0, true)
-    view.setInt32(task + FAULT_TRAP, general ? TRAP_NUMBER.GENERAL_PROTECTION : TRAP_NUMBER.PAGE_FAULT, true)
-    const kind = access === WRITE ? PAGE_FAULT.WRITE : access === EXECUTE ? PAGE_FAULT.FETCH : 0
-    const present = code === 2 ? PAGE_FAULT.PRESENT : 0
-    view.setInt32(task + FAULT_ERROR, general ? 0 : PAGE_FAULT.USER | kind | present, true)
-    return FAULT
-  }
-  return {
-    refill(task, address, access) {
-      const host = cache.refill(VCPU, words[(task + ASID) >> 2]!, address, access)
-      return host === FAULT ? failed(task, address, access) : host
-    },
-    fetchCode(task, address, mark) {
-      const asid = words[(task + ASID) >> 2]!
-      const marked = mark ? cache.markCode(asid, address) : 0
-      if (marked < 0) return marked === FAULT ? failed(task, address, EXECUTE) : marked
-      const host = cache.translate(VCPU, asid, address, EXECUTE)
-      return host === FAULT ? failed(task, address, EXECUTE) : host
-    },
-    syscall: (task) => kernelOf().scheduler.syscall(task),
-    timestamp: () => Math.floor(kernelOf().clock.monotonicNsec() * 2),
   }
 }

@@ -1,5 +1,6 @@
-// The run loop of a vCPU: picks a runnable task, enters the engine, handles what brought it back, and sleeps in one ppoll when nothing can run.
-// It is the only one that changes its tasks' states. Time slices and host signals come through poll words, the control block and the eventfd.
+// The run loop of the home vCPU: picks a runnable task, enters the engine, handles what brought it back, and sleeps in one ppoll when nothing can
+// run. Tasks that share their process with others go to other vCPUs too (vcpus.ts), whose requests are served between two stays in the engine.
+// It is the only one that changes tasks' states. Time slices and host signals come through poll words, the control block and the eventfd.
 import { E, err } from '../abi/errno.js'
 import { defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN } from '../abi/signal.js'
 import { EXIT } from '../engine/host.js'
@@ -9,20 +10,25 @@ import { charge } from './cpu-time.js'
 import type { GuestEngine } from './guest-engine.js'
 import type { Dispatch, Kernel, Outcome } from './kernel.js'
 import { CONTROL, CONTROL_BASE } from './layout.js'
+import type { LineServer } from './line-server.js'
+import { REQUEST } from './mailbox.js'
 import type { Process } from './process.js'
 import { pushFrame } from './signal-frame.js'
 import { forceSignal, maskForHandler, sendToProcess, signalInfo, takeSignal } from './signals.js'
 import { RAX, type Task } from './task.js'
 import { STATE } from './task-state.js'
+import { HOME } from './vcpus.js'
 
 const POLLIN = 1
 const CONTROL_AT = CONTROL_BASE >> 2
+/** Looks at the mailboxes before sleeping, while other vCPUs run: some 20 µs. */
+const SPINS = 1000
 
 export class Scheduler {
   readonly #kernel: Kernel
   readonly #engine: GuestEngine
   readonly #dispatch: Dispatch
-  readonly #vcpu: number
+  readonly #lines: LineServer
   readonly #runnable: Task[] = []
   readonly #blocked = new Set<Task>()
   readonly #eventfd: number
@@ -32,55 +38,79 @@ export class Scheduler {
   #current: Task | null = null
   /** Up to here the running task's time is its process's. */
   #chargedNsec = 0
+  /** The same of the tasks on other vCPUs. */
+  readonly #chargedElsewhereNsec: number[] = []
   #finished = false
 
-  constructor(kernel: Kernel, engine: GuestEngine, dispatch: Dispatch, vcpu: number, eventfd: number) {
+  constructor(kernel: Kernel, engine: GuestEngine, lines: LineServer, dispatch: Dispatch, eventfd: number) {
     this.#kernel = kernel
     this.#engine = engine
     this.#dispatch = dispatch
-    this.#vcpu = vcpu
+    this.#lines = lines
     this.#eventfd = eventfd
   }
 
+  /** What the home vCPU runs, or serves others before it goes on with. */
   get current(): Task | null {
     return this.#current
   }
 
   add(task: Task): void {
     if (task.state === STATE.free) task.enter(STATE.runnable)
+    this.#enqueue(task)
+    if (isThread(task)) this.#kernel.vcpus.want(task.process.tasks.size)
+  }
+
+  #enqueue(task: Task): void {
     this.#runnable.push(task)
     this.#askForTicks()
+    // Another vCPU may take it, when the home one has come to its loop.
+    if (isThread(task) && this.#kernel.vcpus.idle !== 0) this.#current?.poll()
   }
 
   /** A blocked task has something to look at. */
   wake(task: Task): void {
-    if (!this.#blocked.delete(task)) return
+    if (!this.#blocked.delete(task)) {
+      task.wait.missed = true
+      return
+    }
     task.enter(STATE.runnable)
-    this.#runnable.push(task)
-    this.#askForTicks()
+    this.#enqueue(task)
   }
 
   /** A signal is pending for it. */
   interrupt(task: Task): void {
-    if (task === this.#current) task.poll()
+    if (task.vcpu === HOME) task.poll()
+    else if (task.vcpu > 0) this.#kernel.vcpus.poll(task.vcpu, true)
     else this.wake(task)
   }
 
   /** It has ended. */
   remove(task: Task): void {
-    this.#blocked.delete(task)
-    const at = this.#runnable.indexOf(task)
-    if (at >= 0) this.#runnable.splice(at, 1)
-    if (task === this.#current) this.#current = null
+    this.#withdraw(task)
   }
 
   stop(task: Task): void {
     if (task.state === STATE.stopped) return
-    if (task === this.#current) this.#current = null
+    this.#withdraw(task)
+    task.enter(STATE.stopped)
+  }
+
+  /** From wherever it is: a vCPU, the run queue, those who wait. */
+  #withdraw(task: Task): void {
     this.#blocked.delete(task)
     const at = this.#runnable.indexOf(task)
     if (at >= 0) this.#runnable.splice(at, 1)
-    task.enter(STATE.stopped)
+    this.#leave(task)
+  }
+
+  /** The task is on no vCPU any more. */
+  #leave(task: Task): void {
+    if (task.vcpu > 0) {
+      task.process.cpuTime.consumedNsec += this.#spentElsewhere(task.vcpu)
+      this.#kernel.vcpus.take(task)
+    } else if (task.vcpu === HOME) this.#current = null
+    task.vcpu = -1
   }
 
   /** A timer was armed: it is looked at from ticks. */
@@ -92,7 +122,7 @@ export class Scheduler {
   resume(task: Task): void {
     if (task.state !== STATE.stopped) return
     task.enter(STATE.runnable)
-    this.#runnable.push(task)
+    this.#enqueue(task)
   }
 
   /** The first process has ended: `run` returns. */
@@ -102,6 +132,8 @@ export class Scheduler {
 
   run(): void {
     while (!this.#finished) {
+      this.#serveOthers()
+      if (this.#finished) return
       const task = this.#runnable.shift()
       if (task === undefined) this.#sleep()
       else this.#runTask(task)
@@ -122,37 +154,119 @@ export class Scheduler {
     task.enter(STATE.safepoint)
     this.#current = task
     this.#chargedNsec = kernel.clock.monotonicNsec()
+    task.vcpu = HOME
     if (task.wait.active && !this.#resumeCall(task)) return
     const { words, cache } = kernel
     const poll = (task.record + POLL) >> 2
-    cache.bind(this.#vcpu, task.space.asid)
-    words[(task.record + TRANSLATION) >> 2] = kernel.map.arraysBase + this.#vcpu * ARRAY_SIZE
     this.#askForTicks()
     Atomics.store(words, CONTROL_AT + CONTROL.RUNNING, task.record)
     while (this.#current === task) {
-      if (task.hasDeliverable && !this.#deliver(task)) break
+      this.#serveOthers()
+      if (this.#current !== task || (task.hasDeliverable && !this.#deliver(task))) break
+      // Again after execve: the space is another one, and the record new.
+      cache.bind(HOME, task.space.asid)
+      words[(task.record + TRANSLATION) >> 2] = kernel.map.arraysBase + HOME * ARRAY_SIZE
       task.enter(STATE.running)
       const exit = this.#engine.run(task.record)
-      if (task.state === STATE.running) task.enter(STATE.safepoint)
-      cache.safepoint(this.#vcpu)
+      if (this.#current === task && task.state === STATE.running) task.enter(STATE.safepoint)
+      cache.safepoint(HOME)
       if (exit === EXIT.fault) this.#raiseFault(task)
-      else if (exit === EXIT.syscall) {
-        if (!this.#afterCall(task)) break
-        // execve: the space is another one.
-        cache.bind(this.#vcpu, task.space.asid)
-      }
+      else if (exit === EXIT.syscall && !this.#afterCall(task)) break
       if (this.#current === task && Atomics.exchange(words, poll, 0) !== 0) {
         this.#lookAround()
+        this.#serveOthers()
         if (this.#current === task && this.#runnable.length > 0) {
-          task.enter(STATE.runnable)
-          this.#runnable.push(task)
+          this.#yield(task)
           break
         }
       }
     }
     Atomics.store(words, CONTROL_AT + CONTROL.RUNNING, 0)
-    this.#current = null
     this.#charge(task.process)
+  }
+
+  /** Its slice is over. */
+  #yield(task: Task): void {
+    this.#leave(task)
+    task.enter(STATE.runnable)
+    this.#runnable.push(task)
+  }
+
+  // The other vCPUs.
+
+  /** Answers what they ask, and gives them tasks to run. */
+  #serveOthers(): void {
+    const { vcpus } = this.#kernel
+    if (vcpus.count === 1) return
+    for (let vcpu = vcpus.asking; vcpu !== 0 && !this.#finished; vcpu = vcpus.asking) this.#serve(vcpu)
+    for (let vcpu = vcpus.idle; vcpu !== 0 && !this.#finished; vcpu = vcpus.idle) {
+      const at = this.#runnable.findIndex(isThread)
+      if (at < 0) return
+      this.#assign(vcpu, this.#runnable.splice(at, 1)[0]!)
+    }
+  }
+
+  #serve(vcpu: number): void {
+    const { vcpus, cache } = this.#kernel
+    const mailbox = vcpus.mailboxes[vcpu]!
+    const { kind, record, access, address } = mailbox
+    // The home vCPU holds nothing, and others may wait for it.
+    cache.safepoint(HOME)
+    vcpus.serving = vcpu
+    if (kind === REQUEST.ready) mailbox.idle()
+    else if (kind === REQUEST.exit) this.#serveExit(vcpu, mailbox.result)
+    else {
+      const answer =
+        kind === REQUEST.syscall
+          ? this.#serveCall(vcpus.tasks[vcpu]!)
+          : kind === REQUEST.refill
+            ? this.#lines.refill(vcpu, record, address, access)
+            : this.#lines.fetchCode(vcpu, record, address, kind === REQUEST.fetchMarked)
+      // Else the task was taken from the vCPU meanwhile, which has its answer.
+      if (vcpus.serving === vcpu) mailbox.answer(answer)
+    }
+    vcpus.serving = 0
+  }
+
+  /** As `syscall`, for a task elsewhere. */
+  #serveCall(task: Task): number {
+    const { vcpu } = task
+    task.enter(STATE.safepoint)
+    const outcome = this.#dispatch(task)
+    if (task.vcpu !== vcpu) return 1
+    return this.#afterDispatch(task, outcome)
+  }
+
+  /** The engine of another vCPU came back. */
+  #serveExit(vcpu: number, exit: number): void {
+    const { vcpus, words } = this.#kernel
+    const task = vcpus.tasks[vcpu]!
+    if (task.state === STATE.running) task.enter(STATE.safepoint)
+    Atomics.store(words, (task.record + POLL) >> 2, 0)
+    if (exit === EXIT.fault) this.#raiseFault(task)
+    else if (exit === EXIT.syscall && !this.#afterCall(task)) return
+    if (task.hasDeliverable && !this.#deliver(task)) return
+    if (this.#runnable.some(isThread)) this.#yield(task)
+    else this.#go(vcpu, task)
+  }
+
+  /** To a vCPU that is idle. */
+  #assign(vcpu: number, task: Task): void {
+    task.enter(STATE.safepoint)
+    task.vcpu = vcpu
+    this.#kernel.vcpus.tasks[vcpu] = task
+    this.#spentElsewhere(vcpu)
+    if (task.wait.active && !this.#resumeCall(task)) return
+    if (task.hasDeliverable && !this.#deliver(task)) return
+    this.#go(vcpu, task)
+  }
+
+  #go(vcpu: number, task: Task): void {
+    const { vcpus, cache } = this.#kernel
+    charge(task.process, this.#spentElsewhere(vcpu))
+    task.enter(STATE.running)
+    cache.bind(vcpu, task.space.asid)
+    vcpus.mailboxes[vcpu]!.go(task.record)
   }
 
   get kernel(): Kernel {
@@ -166,11 +280,15 @@ export class Scheduler {
     // All registers are in the record and the engine's tags die at this call: the task is at a safepoint.
     task.enter(STATE.safepoint)
     const outcome = this.#dispatch(task)
+    // A task that has ended has no registers.
+    if (this.#current !== task) return 1
+    return this.#afterDispatch(task, outcome)
+  }
+
+  #afterDispatch(task: Task, outcome: Outcome): number {
     if (typeof outcome === 'number') {
-      // A task that has ended has no registers.
-      if (this.#current !== task) return 1
       task.setRegister(RAX, outcome)
-      if (task.hasDeliverable || this.#kernel.words[(record + POLL) >> 2] !== 0) return 1
+      if (task.hasDeliverable || this.#kernel.words[(task.record + POLL) >> 2] !== 0) return 1
       task.enter(STATE.running)
       return 0
     }
@@ -180,13 +298,19 @@ export class Scheduler {
 
   /** False: the task no longer runs now. */
   #afterCall(task: Task): boolean {
-    if (this.#current !== task) return false
+    if (task.vcpu < 0) return false
     if (!task.wait.active) return true
     // Something may have happened while it was on its way: a pending signal is looked at first.
-    if (task.hasDeliverable && !task.wait.uninterruptible) return this.#resumeCall(task)
+    if (task.wait.missed || (task.hasDeliverable && !task.wait.uninterruptible)) return this.#resumeCall(task)
+    this.#block(task)
+    return false
+  }
+
+  #block(task: Task): void {
+    task.wait.missed = false
+    this.#leave(task)
     task.enter(STATE.blocked)
     this.#blocked.add(task)
-    return false
   }
 
   /** Looks again at a call that waited. False: it waits on, or the task is gone. */
@@ -195,11 +319,9 @@ export class Scheduler {
     if (!task.wait.uninterruptible && task.hasDeliverable && !this.#deliver(task)) return false
     if (!task.wait.active) return true
     const outcome = this.#dispatch(task)
-    if (this.#current !== task) return false
+    if (task.vcpu < 0) return false
     if (typeof outcome !== 'number' && outcome.kind === 'block') {
-      task.enter(STATE.blocked)
-      this.#blocked.add(task)
-      this.#current = null
+      this.#block(task)
       return false
     }
     this.#finishCall(task, outcome)
@@ -270,17 +392,37 @@ export class Scheduler {
     this.#chargedNsec = now
   }
 
+  /** Nanoseconds that a vCPU has had its task since this was asked last. */
+  #spentElsewhere(vcpu: number): number {
+    const now = this.#kernel.clock.monotonicNsec()
+    const spent = now - (this.#chargedElsewhereNsec[vcpu] ?? now)
+    this.#chargedElsewhereNsec[vcpu] = now
+    return spent
+  }
+
+  #chargeElsewhere(): void {
+    const { tasks } = this.#kernel.vcpus
+    for (let vcpu = 1; vcpu < tasks.length; vcpu++) {
+      const process = tasks[vcpu]?.process
+      if (process !== undefined) charge(process, this.#spentElsewhere(vcpu))
+    }
+  }
+
   /** CPU time that a process has used until now. */
   cpuNsec(process: Process): number {
+    this.#chargeElsewhere()
     if (this.#current?.process === process) this.#charge(process)
     return process.cpuTime.consumedNsec
   }
 
   #lookAround(): void {
     if (this.#current !== null) this.#charge(this.#current.process)
+    this.#chargeElsewhere()
     this.#takeHostSignals()
     this.#expire()
     if (this.#blocked.size > 0) this.#pollDescriptors(0)
+    // Slices end there as here.
+    if (this.#runnable.some(isThread)) this.#kernel.vcpus.pollAll(true)
   }
 
   #takeHostSignals(): void {
@@ -322,17 +464,21 @@ export class Scheduler {
 
   /** Nothing can run: one ppoll over everything that is waited for. */
   #sleep(): void {
-    const { clock, words, cache } = this.#kernel
+    const { clock, words, cache, vcpus } = this.#kernel
+    const others = vcpus.busy
+    if (others) for (let spins = 0; spins < SPINS; spins++) if (vcpus.asking !== 0) return
     this.#takeHostSignals()
     let next = this.#expire()
     if (this.#runnable.length > 0 || this.#finished) return
     const now = next === Infinity ? 0 : clock.monotonicNsec()
     if (next < Infinity && clock.skipTo(next)) return
-    words[CONTROL_AT + CONTROL.WANT_TICKS] = 0
-    cache.enterBlocked(this.#vcpu)
+    if (!others) words[CONTROL_AT + CONTROL.WANT_TICKS] = 0
+    cache.enterBlocked(HOME)
     next = next === Infinity ? -1 : Math.max(0, next - now)
-    this.#pollDescriptors(next)
-    cache.leaveBlocked(this.#vcpu)
+    Atomics.store(words, CONTROL_AT + CONTROL.SLEEPS, 1)
+    if (vcpus.asking === 0) this.#pollDescriptors(next)
+    Atomics.store(words, CONTROL_AT + CONTROL.SLEEPS, 0)
+    cache.leaveBlocked(HOME)
   }
 
   /** Wakes the tasks whose descriptors are ready. */
@@ -363,3 +509,6 @@ export class Scheduler {
     this.#pollfds = longer
   }
 }
+
+/** Another vCPU may run it: its process has more tasks. Others are better off where their system calls are. */
+const isThread = (task: Task): boolean => task.process.tasks.size > 1

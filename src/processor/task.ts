@@ -37,6 +37,8 @@ export class Wait {
   progress = 0
   /** Somebody did what was waited for (a futex was woken). */
   woken = false
+  /** Something happened after the call said `block` and before the task was put among those who wait. */
+  missed = false
   /** Signals are looked at only afterwards (vfork). */
   uninterruptible = false
   /** sigtimedwait's set: these wake the task although they are blocked. */
@@ -53,6 +55,7 @@ export class Wait {
     this.fds.length = 0
     this.progress = 0
     this.woken = false
+    this.missed = false
     this.restarts = true
     this.uninterruptible = false
     this.signalsLow = 0
@@ -67,6 +70,8 @@ export class Task {
   /** Byte address of the record. */
   readonly record: number
   process: Process
+  /** The vCPU that it is on, from the run queue until it blocks, ends or yields; -1: none. */
+  vcpu = -1
   readonly wait = new Wait()
   readonly pending = new PendingSignals()
   maskLow = 0
