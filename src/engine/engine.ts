@@ -27,6 +27,7 @@ import {
   RIP,
 } from './record.js'
 import { planRegion } from './regions/compile.js'
+import type { Instruction } from './regions/discover.js'
 import { SITE_SIZE } from './regions/registers.js'
 import { enableBranchHints } from './v8.js'
 
@@ -53,6 +54,8 @@ const NEVER = 0x7fffffff
 const HOT = 2000
 /** V8 keeps about two host mappings a module: more live modules than this and the process runs into vm.max_map_count. */
 const REGIONS_MAX = 4000
+/** Instructions kept for the next region; each is a few hundred bytes. */
+const RECORDED_MAX = 20_000
 const DEFAULT_STACK_BYTES = 256 * 1024
 const ADDRESS_LIMIT = 2 ** 47
 
@@ -138,6 +141,7 @@ export class Engine {
 
   /** Translations of these pages are stale. */
   invalidate(asid: number, firstPage: number, pages: number): boolean {
+    this.#forgetRecorded()
     const any = this.#code.invalidate(asid, firstPage, pages)
     if (any) {
       this.#invalidated = true
@@ -153,13 +157,23 @@ export class Engine {
 
   /** All translations are stale: they go before anything runs again. */
   dropAll(): void {
+    this.#forgetRecorded()
     this.#full = true
     this.#invalidated = true
   }
 
   /** The address space is gone. */
   dropSpace(asid: number): void {
+    this.#forgetRecorded()
     if (this.#code.dropSpace(asid)) this.#invalidated = true
+  }
+
+  /** Instructions recorded for regions of one address space. */
+  readonly #recorded = new Map<number, Instruction>()
+  #recordedSpace = -1
+
+  #forgetRecorded(): void {
+    this.#recorded.clear()
   }
 
   #syscall(task: number): number {
@@ -333,9 +347,14 @@ export class Engine {
     const address = this.#code.address(head)
     const reason = view.getInt32(task + EXIT_REASON, true)
     this.#fetchedPage = -1
-    const read = (at: number) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined)
-    const reached = (at: number) => this.#code.find(asid, at) !== 0
-    const plan = planRegion(address, read, reached, MEMORY_PAGES_MAXIMUM)
+    if (asid !== this.#recordedSpace || this.#recorded.size > RECORDED_MAX) this.#forgetRecorded()
+    this.#recordedSpace = asid
+    const code = {
+      read: (at: number) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined),
+      reached: (at: number) => this.#code.find(asid, at) !== 0,
+      recorded: this.#recorded,
+    }
+    const plan = planRegion(address, code, MEMORY_PAGES_MAXIMUM)
     view.setInt32(task + EXIT_REASON, reason, true)
     if (plan === undefined) return
     if (this.#regions >= REGIONS_MAX) {

@@ -1,7 +1,7 @@
 // Data flow over a region: which registers may differ from the task record (dirty), which hold a value still wanted (live), and
 // where the flags matter. A register set is a pair of bit masks; bit 16 of the general mask stands for the flags.
 
-import type { Node, Width } from '../../x86/ir.js'
+import type { Effect, Node, Width } from '../../x86/ir.js'
 import { inputs } from '../lower.js'
 import type { Block, Instruction } from './discover.js'
 import type { Graph } from './structure.js'
@@ -27,7 +27,7 @@ export type Summary = {
   readonly syncs: boolean
 }
 
-export function summarise({ effects }: Instruction): Summary {
+export function summarise(effects: readonly Effect[]): Summary {
   let usesGeneral = 0
   let usesVector = 0
   let setsGeneral = 0
@@ -121,7 +121,7 @@ export function analyse(
   const none = (): Registers => ({ general: 0, vector: 0 })
   const facts: BlockFacts[] = blocks.map((block) => ({
     instructions: block.instructions.map((instruction) => ({
-      summary: summarise(instruction),
+      summary: instruction.summary,
       dirtyBefore: none(),
       liveAfter: none(),
       flagsLiveBefore: false,

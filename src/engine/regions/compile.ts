@@ -12,15 +12,22 @@ import { KnownEnvironment } from './environment.js'
 import { SITE_SIZE } from './registers.js'
 import { analyseGraph } from './structure.js'
 
-/** Decodes the instruction at a guest address into an object of its own; undefined when there is none. */
-export type Reader = (address: number) => Decoded | undefined
+/** What the compiler needs of the engine. */
+export type Code = {
+  /** Decodes the instruction at a guest address into an object of its own; undefined when there is none. */
+  read(address: number): Decoded | undefined
+  /** Whether control has been at this branch target yet. */
+  reached(address: number): boolean
+  /** Instructions recorded for earlier regions; regions of one function overlap. The engine drops it when any code changes. */
+  readonly recorded: Map<number, Instruction>
+}
 
 export type Plan = {
   readonly blocks: readonly Block[]
   /** Bytes for the site table, then for the call sites. */
   readonly siteBytes: number
   readonly callBytes: number
-  /** Guest pages the code is on. */
+  /** Guest pages that were read, for the code and to see what comes after it. */
   readonly pages: readonly number[]
   emit(siteBase: number, callBase: number): Region
 }
@@ -31,22 +38,27 @@ const LOOKAHEAD = 12
 function record(decoded: Decoded): Instruction {
   const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
   decoded.form.semantics(sem)
-  return { decoded, flow: flowOf(decoded.form), effects: sem.finish() }
+  const effects = sem.finish()
+  return { decoded, flow: flowOf(decoded.form), effects, summary: summarise(effects) }
 }
 
 /** Plans the region that starts at `entry`; undefined when there is nothing to compile. */
-export function planRegion(
-  entry: number,
-  read: Reader,
-  reached: (address: number) => boolean,
-  memoryPages: number,
-): Plan | undefined {
+export function planRegion(entry: number, code: Code, memoryPages: number): Plan | undefined {
+  const pages = new Set<number>()
   const source: Source = {
     instruction(address) {
-      const decoded = read(address)
-      return decoded === undefined ? undefined : record(decoded)
+      let instruction = code.recorded.get(address)
+      if (instruction === undefined) {
+        const decoded = code.read(address)
+        if (decoded === undefined) return undefined
+        instruction = record(decoded)
+        code.recorded.set(address, instruction)
+      }
+      pages.add(Math.floor(address / 4096))
+      pages.add(Math.floor((instruction.decoded.next - 1) / 4096))
+      return instruction
     },
-    reached,
+    reached: code.reached,
   }
   const blocks = discover(entry, source)
   if (blocks.length === 0) return undefined
@@ -54,13 +66,6 @@ export function planRegion(
   const facts = analyse(blocks, graph, flagsLiveAt(source))
   const count = (predicate: (instruction: Instruction) => boolean) =>
     blocks.reduce((sum, block) => sum + block.instructions.filter(predicate).length, 0)
-  const pages = new Set<number>()
-  for (const block of blocks) {
-    for (const { decoded } of block.instructions) {
-      pages.add(Math.floor(decoded.address / 4096))
-      pages.add(Math.floor((decoded.next - 1) / 4096))
-    }
-  }
   return {
     blocks,
     siteBytes: (count(() => true) + 3 * blocks.length) * SITE_SIZE,
@@ -81,7 +86,7 @@ function flagsLiveAt(source: Source): (address: number) => boolean {
     for (let n = 0; n < LOOKAHEAD; n++) {
       const instruction = source.instruction(at)
       if (instruction === undefined) break
-      const { readsFlags, writesFlags, barrier } = summarise(instruction)
+      const { readsFlags, writesFlags, barrier } = instruction.summary
       if (readsFlags || barrier) break
       if (writesFlags) {
         live = false

@@ -4,6 +4,7 @@
 import type { Decoded } from '../../x86/decoder.js'
 import type { Flow } from '../../x86/flow.js'
 import type { Effect } from '../../x86/ir.js'
+import type { Summary } from './analyse.js'
 
 /** One guest instruction of a region. */
 export type Instruction = {
@@ -11,6 +12,7 @@ export type Instruction = {
   readonly flow: Flow
   /** Recorded with the flags canonical: what it reads and writes. */
   readonly effects: readonly Effect[]
+  readonly summary: Summary
 }
 
 /** Where a block leads: the index of a block, or a guest address outside the region. */
