@@ -4,12 +4,15 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
-import { parseArgs } from 'node:util'
 import { legoPath } from '../fixtures/root.js'
+import { scriptOptions } from '../src/lib/script-options.js'
 import { prepare } from './material.js'
 import { measure, type Sample } from './measure.js'
 import { type Engine, engines, meansOf, type Row, rowOf, tableOf } from './report.js'
 import { type Subject, subjects } from './subjects.js'
+
+const USAGE = `usage: npm run bench -- [--rounds N] [--filter TEXT] [--json FILE] [--engines native,qemu,lego,node] [--deadline SECONDS]
+Every subject natively, under qemu-x86_64 and under lego, interleaved; prints medians, ratios and geometric means.`
 
 const qemu = '/usr/bin/qemu-x86_64'
 
@@ -41,21 +44,19 @@ function run(subject: Subject, { rounds, deadline_ms, engines: chosen }: Options
 }
 
 function options(): Options & { readonly filter: string; readonly json: string | undefined } {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '5' },
-      filter: { type: 'string', default: '' },
-      json: { type: 'string' },
-      engines: { type: 'string', default: engines.join(',') },
-      deadline: { type: 'string', default: '120' },
-    },
+  const values = scriptOptions(USAGE, {
+    rounds: { type: 'string', default: '5' },
+    filter: { type: 'string', default: '' },
+    json: { type: 'string' },
+    engines: { type: 'string', default: engines.join(',') },
+    deadline: { type: 'string', default: '120' },
   })
   const chosen = engines.filter((engine) => values.engines.split(',').includes(engine))
   const available = chosen.filter((engine) => engine !== 'qemu' || existsSync(qemu))
   if (available.length < chosen.length)
     console.error('qemu-x86_64 is not installed (Debian package qemu-user): no ratios to it')
   const [rounds, deadline] = [Number(values.rounds), Number(values.deadline)]
-  if (!(rounds >= 1) || !(deadline > 0) || chosen.length === 0) throw new Error('usage: see the head of bench/main.ts')
+  if (!(rounds >= 1) || !(deadline > 0) || chosen.length === 0) throw new Error(USAGE)
   return { rounds, deadline_ms: deadline * 1000, engines: available, filter: values.filter, json: values.json }
 }
 

@@ -1,12 +1,18 @@
-// Compares the engine with this CPU until told to stop: node dist/src/engine/truth/fuzz.js [--seed N] [--count N] [--tier T]
+// Compares the engine with this CPU until told to stop: npm run fuzz -- [--seed N] [--count N] [--tier T]
 // Without --count it goes on with one seed after another. Prints each difference, shrunk; the status is 1 when there was one.
 
-import { parseArgs } from 'node:util'
+import { scriptOptions } from '../../lib/script-options.js'
 import { nativeExecutor } from '../../x86/native/harness.js'
 import { compareSequences } from './sequences.js'
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string' }, count: { type: 'string' }, tier: { type: 'string', default: 'interpreter' } },
+const USAGE = `usage: npm run fuzz -- [--seed N] [--count N] [--tier interpreter|regions]
+Random instruction sequences on this CPU and in the engine, until the count is reached or you stop it.
+Status: 0 no difference, 1 a difference (printed, shrunk), 2 it cannot run here.`
+
+const values = scriptOptions(USAGE, {
+  seed: { type: 'string' },
+  count: { type: 'string' },
+  tier: { type: 'string', default: 'interpreter' },
 })
 const native = nativeExecutor()
 const tier = values.tier === 'regions' ? 'regions' : 'interpreter'
