@@ -1,14 +1,15 @@
 // Options of the project's own scripts (bench, fuzz): `scriptOptions(usage, { seed: { type: 'string' } })`. `--help` prints the usage and
 // ends; an option that does not exist says so and ends with status 2. The `lego` command line has its own parser.
 
-import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { parseArgs } from 'node:util'
 
-type Options = NonNullable<ParseArgsConfig['options']>
+type Option = { readonly type: 'string'; readonly default?: string }
+type Values<T> = { readonly [K in keyof T]: T[K] extends { readonly default: string } ? string : string | undefined }
 
-export function scriptOptions<T extends Options>(usage: string, options: T) {
+export function scriptOptions<T extends Record<string, Option>>(usage: string, options: T): Values<T> {
   try {
     const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } })
-    if (!('help' in values && values.help)) return values
+    if (!('help' in values && values.help)) return values as unknown as Values<T>
     console.log(usage)
     return process.exit(0)
   } catch (error) {
