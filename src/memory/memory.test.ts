@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -144,6 +144,17 @@ describe('in another process, over a Unix socket', () => {
     await startServer(other)
     expect(methods.statistics().spaces).toBe(0)
   })
+})
+
+test.each(['a file', 'a symbolic link to a file'])('%s where it should listen is left alone', async (what) => {
+  const file = join(directory, 'precious')
+  const link = join(directory, 'link-to-precious')
+  writeFileSync(file, 'precious')
+  if (!existsSync(link)) symlinkSync(file, link)
+  const listen = `unix:${what === 'a file' ? file : link}`
+  await expect(startServer(listen)).rejects.toThrow(`${listen}: cannot listen: there is a file that is not a socket`)
+  expect(readFileSync(file, 'utf8')).toBe('precious')
+  expect(readFileSync(link, 'utf8')).toBe('precious')
 })
 
 test('physical memory has a limit: writing back beyond it is ENOMEM', () => {

@@ -9,7 +9,7 @@ import { FrameError, FrameReader, FrameWriter, HEADER_SIZE, MAX_FRAME, STATUS_OK
 import type { AnyMessage, Methods, Protocol } from './messages.js'
 import { sessionProtocol } from './session.js'
 import { clientOf, type Exchange } from './transports.js'
-import { connectTo, type SocketHost, TransportError, unixAddress } from './unix-socket.js'
+import { connectTo, NOT_AN_ADDRESS, type SocketHost, TransportError, unixAddress } from './unix-socket.js'
 
 export interface ClientOptions {
   readonly host: SocketHost
@@ -60,7 +60,7 @@ class SocketExchange implements Exchange {
 
   constructor(options: ClientOptions) {
     const address = unixAddress(options.peer)
-    if (address === null) throw new TransportError(options.peer, 'not an address of the form unix:PATH')
+    if (address === null) throw new TransportError(options.peer, NOT_AN_ADDRESS)
     this.#host = options.host
     this.#peer = options.peer
     this.#address = address

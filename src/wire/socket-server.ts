@@ -5,10 +5,11 @@ import { E, err, errnoName } from '../abi/errno.js'
 import { AT } from '../abi/fcntl.js'
 import { POLL } from '../abi/poll.js'
 import { AF, MSG, SOCK } from '../abi/socket.js'
+import { newFileStatus, S } from '../abi/stat.js'
 import { type FrameWriter, HEADER_SIZE, MAX_FRAME } from './frame.js'
 import { SESSION_NAME_MAX, SESSIONS_MAX, sessionProtocol } from './session.js'
 import { type Dispatcher, dispatcher } from './transports.js'
-import { connectTo, type SocketHost, TransportError, unixAddress } from './unix-socket.js'
+import { connectTo, NOT_AN_ADDRESS, type SocketHost, TransportError, unixAddress } from './unix-socket.js'
 
 export interface ServerOptions {
   readonly host: SocketHost
@@ -70,10 +71,12 @@ export class SocketServer {
   #open(): number {
     const call = this.#host
     const address = unixAddress(this.#name)
-    if (address === null) throw new TransportError(this.#name, 'not an address of the form unix:PATH')
+    if (address === null) throw new TransportError(this.#name, NOT_AN_ADDRESS)
     const fd = call.socket(AF.UNIX, SOCK.STREAM | SOCK.CLOEXEC | SOCK.NONBLOCK, 0)
     let result = fd < 0 ? fd : call.bind(fd, address)
     if (result === -E.ADDRINUSE) {
+      // A file that is no socket refuses connections too (connect(2)), and is not ours to remove.
+      if (!this.#isSocket()) throw new TransportError(this.#name, 'cannot listen: there is a file that is not a socket')
       // The socket of a server that died stays in the file system: nobody answers there.
       const other = connectTo(call, address)
       if (other >= 0) call.close(other)
@@ -85,6 +88,12 @@ export class SocketServer {
     if (result >= 0) result = call.listen(fd, BACKLOG)
     if (result < 0) throw new TransportError(this.#name, `cannot listen (${errnoName(result)})`)
     return fd
+  }
+
+  #isSocket(): boolean {
+    const status = newFileStatus()
+    const result = this.#host.fstatat(AT.FDCWD, this.#name.slice('unix:'.length), AT.SYMLINK_NOFOLLOW, status)
+    return result >= 0 && (status.mode & S.IFMT) === S.IFSOCK
   }
 
   /** Serves for ever. */

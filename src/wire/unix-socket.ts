@@ -2,6 +2,7 @@
 // `Host` of src/host fits `SocketHost`; it is injected, this layer imports no host.
 import { E } from '../abi/errno.js'
 import { AF, SOCK, SOCKADDR_UN_PATH, SOCKADDR_UN_SIZE } from '../abi/socket.js'
+import type { FileStatus } from '../abi/stat.js'
 
 export interface SocketHost {
   socket(domain: number, type: number, protocol: number): number
@@ -13,6 +14,7 @@ export interface SocketHost {
   recvfrom(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array, addressLength: Int32Array): number
   ppoll(pollfds: Int32Array, count: number, timeoutNsec: number): number
   close(fd: number): number
+  fstatat(dirfd: number, path: string, flags: number, out: FileStatus): number
   unlinkat(dirfd: number, path: string, flags: number): number
 }
 
@@ -26,6 +28,8 @@ export class TransportError extends Error {
     this.peer = peer
   }
 }
+
+export const NOT_AN_ADDRESS = 'not an address of the form unix:PATH with a PATH of 1 to 107 bytes'
 
 const encoder = new TextEncoder()
 
