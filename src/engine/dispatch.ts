@@ -29,6 +29,8 @@ export const DISPATCH: readonly Omit<Helper, 'build'>[] = [
   { name: 'callLinked', params: ['i32', 'i32'], results: ['i64'] },
   /** (task, budget): calls the block at rip. */
   { name: 'callDynamic', params: ['i32', 'i32'], results: ['i64'] },
+  /** (task, budget): goes from a region to the region at rip. */
+  { name: 'jumpDynamic', params: ['i32', 'i32'], results: ['i64'] },
   /** (task): goes to the block at rip without nesting. */
   { name: 'indirect', params: ['i32'], results: ['i64'] },
   { name: 'enter', params: ['i32', 'i32', 'i32'], results: ['i64'] },
@@ -45,6 +47,7 @@ export function buildDispatch(module: HubModule): void {
   define('linkJump', linkJump(module))
   define('callLinked', callLinked(module))
   define('callDynamic', callDynamic(module))
+  define('jumpDynamic', jumpDynamic(module))
   define('indirect', indirect(module))
   define('enter', enter(module))
   define('lookup', lookup(module))
@@ -201,9 +204,23 @@ const callLinked = (module: HubModule): Code =>
 const callDynamic = (module: HubModule): Code =>
   text(
     module,
+    `(param $task i32) (param $budget i32) (local $block i32) (local $result i64)
+    (if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))
+    (if (i32.or (i32.eqz ${isRegion('$block')}) (i32.lt_s $budget (i32 ${FRAME_BYTES})))
+      (then (return_call $enter $task $block $budget)))
+    (set $result ${callRegion('$block', `(i32.sub $budget (i32 ${FRAME_BYTES}))`)})
+    (if (i64.eq $result (i64 ${RESULT.jump})) (then (return_call $callDynamic $task $budget)))
+    $result`,
+  )
+
+/** An indirect jump out of a region: on to the next region on the same frame. */
+const jumpDynamic = (module: HubModule): Code =>
+  text(
+    module,
     `(param $task i32) (param $budget i32) (local $block i32)
     (if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))
-    (return_call $enter $task $block $budget)`,
+    (if (i32.eqz ${isRegion('$block')}) (then (return (i64 ${RESULT.jump}))))
+    (return_call_indirect region regions $task $budget (i32.load $block +${decoded.REGION}))`,
   )
 
 /** target ← lookup(task); returns `unwind` when there is none. */

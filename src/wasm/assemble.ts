@@ -2,7 +2,7 @@
 //   assemble('(param $task i32) (local $n i64) (set $n (i64.load $task +8)) (return (i32.wrap_i64 $n))', (name) => index)
 // A subset of the text format: `$name` alone reads a local; (i32 5) and (i64 5) are constants; `+8` is a memory offset;
 // (if cond (then …) (else …)), (loop $l …), (block $l …), (br $l), (br_if $l cond), (call $f …), (return_call $f …),
-// (call_indirect type table …), (copy d s n), (fill d v n).
+// (call_indirect type table …) and its return_ form, (copy d s n), (fill d v n).
 
 import { assert } from '../lib/assert.js'
 import { Code } from './encoder.js'
@@ -124,9 +124,11 @@ export function assemble(
         code.returnCall(functionIndex((rest[0] as string).slice(1)))
         return
       case 'call_indirect':
+      case 'return_call_indirect':
         assert(indirect !== undefined, 'indirect calls need names for types and tables')
         rest.slice(2).forEach(emit)
-        code.callIndirect(indirect(rest[0] as string), indirect(rest[1] as string))
+        if (head === 'call_indirect') code.callIndirect(indirect(rest[0] as string), indirect(rest[1] as string))
+        else code.returnCallIndirect(indirect(rest[0] as string), indirect(rest[1] as string))
         return
       case 'select':
         rest.forEach(emit)

@@ -15,7 +15,7 @@ export class Calls {
   readonly targets: number[] = []
   readonly #code: Code
   readonly #builder: ModuleBuilder
-  readonly #callHelper: (name: string) => void
+  readonly #callHelper: (name: string, tail?: boolean) => void
   readonly #task: number
   readonly #budget: number
   readonly #siteBase: number
@@ -26,7 +26,7 @@ export class Calls {
   constructor(
     code: Code,
     builder: ModuleBuilder,
-    callHelper: (name: string) => void,
+    callHelper: (name: string, tail?: boolean) => void,
     task: number,
     budget: number,
     siteBase: number,
@@ -65,6 +65,14 @@ export class Calls {
     code.get(this.#budget)
     code.get(direct)
     code.returnCallIndirect(this.#builder.type(['i32', 'i32'], ['i64']), 0)
+  }
+
+  /** To the code at rip, known only at run time. */
+  jumpDynamic(): void {
+    const code = this.#code
+    code.get(this.#task)
+    code.get(this.#budget)
+    this.#callHelper('jumpDynamic', true)
   }
 
   #siteFor(target: number): number {

@@ -100,7 +100,7 @@ class Emitter implements Target {
     this.#status = this.code.local('i32')
     this.#result = this.code.local('i64')
     this.#registers = new RegisterFile(this.code, TASK, siteBase)
-    this.#calls = new Calls(this.code, builder, (name) => this.callHelper(name), TASK, BUDGET, callBase)
+    this.#calls = new Calls(this.code, builder, (name, tail) => this.callHelper(name, tail), TASK, BUDGET, callBase)
     this.#lowering = new Lowering(this)
     this.#groups = blocks.map((block, index) => groupAccesses(block, facts[index]!))
     this.#memory = new LoopMemory(this.code, graph, facts, this.#groups.map(probes))
@@ -290,12 +290,14 @@ class Emitter implements Target {
     assert(false, 'a region knows its operands')
   }
 
-  callHelper(helper: string): void {
+  callHelper(helper: string, tail = false): void {
     const index = functionIndex.get(helper)
     if (index === undefined) unreachable(`no such helper: ${helper}`)
     const { params, results } = functions[index]!
     this.code.i32(index)
-    this.code.callIndirect(this.#builder.type(params, results), 0)
+    const type = this.#builder.type(params, results)
+    if (tail) this.code.returnCallIndirect(type, 0)
+    else this.code.callIndirect(type, 0)
   }
 
   leave(): void {
@@ -351,9 +353,10 @@ class Emitter implements Target {
       code.memory('i64.store', RIP)
     }
     if (effect.kind !== 'callTo') {
-      if (effect.kind === 'ret') code.get(this.#result)
-      else code.i64(RESULT.jump)
-      code.return()
+      if (effect.kind === 'ret') {
+        code.get(this.#result)
+        code.return()
+      } else this.#calls.jumpDynamic()
       this.#left = true
       return
     }
