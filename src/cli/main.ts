@@ -10,6 +10,7 @@ interface Command {
 }
 
 const USAGE = 2
+const FAILED = 1
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -58,8 +59,17 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
+/** A reader that left is no failure of ours (`lego syscalls | head -1`); a full disk is. Not for `run`: Node would open its stdout. */
+function reportWriteErrors(): void {
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') process.stderr.write(`lego: stdout: ${message}\n`)
+    process.exit(code === 'EPIPE' ? 0 : FAILED)
+  })
+}
+
 async function main([name, ...argv]: readonly string[]): Promise<number> {
   const command = COMMANDS.find((candidate) => candidate.name === name)
+  if (name !== 'run') reportWriteErrors()
   if (command !== undefined) return command.run(argv)
   if (name === '--version' || name === '-V') {
     process.stdout.write(`${version()}\n`)

@@ -21,7 +21,7 @@ function serve(options: Options): number {
   const mounts = options.mount.map((text) => parseMount(text))
   const problem = !options.listen.startsWith('unix:')
     ? `--listen ${options.listen}: not unix:PATH`
-    : Number.isNaN(limitBytes)
+    : limitBytes !== undefined && !(limitBytes > 0)
       ? `--limit ${options.limit}: not a size such as 64M`
       : mounts.includes(null)
         ? '--mount: not SRC:DST or SRC:DST:ro with an absolute DST'

@@ -40,6 +40,10 @@ test.each([
   [['--excache'], '--excache needs SIZE'],
   [['--excache', 'big', 'p'], 'not a size'],
   [['--excache', '64K', '--ways', '3', 'p'], 'power of two'],
+  [['--excache', '2G', 'p'], 'an ExCache of 2048M and 96M for code make 2'],
+  [['--excache', '4000G', 'p'], 'power of two'],
+  [['--code', '100G', 'p'], 'a processor has 2048M'],
+  [['--vcpus', '16', '--excache', '1G', 'p'], 'a processor has 2048M'],
   [['--policy', 'best', 'p'], 'neither fifo nor lru'],
   [['--mount', 'x:y', 'p'], 'absolute DST'],
   [['--env', 'A', 'p'], 'not NAME=VALUE'],
@@ -48,6 +52,12 @@ test.each([
 ])('%j is refused: %s', (argv, complaint) => {
   const parsed = parse(...argv)
   expect('problem' in parsed ? parsed.problem : '').toContain(complaint)
+})
+
+test('sixteen vCPUs fit in a processor as it comes', () => {
+  const { vcpus, codeSize } = options('--vcpus', '16', 'p')
+  expect([vcpus, codeSize]).toEqual([16, 64 << 20])
+  expect(options('p').codeSize).toBe(96 << 20)
 })
 
 test('the help text names every option', () => {

@@ -1,7 +1,6 @@
 // The command line of `lego run`, read by hand: commander would cost every start of a program more than this file does.
 // The options are one table, from which the help text is made too.
-import { geometry } from '../excache/layout.js'
-import { DEFAULT_OPTIONS, VCPUS_MAX } from '../processor/layout.js'
+import { DEFAULT_OPTIONS, memoryMap, VCPUS_MAX } from '../processor/layout.js'
 import { parseSize, type RunOptions } from './run-options.js'
 
 interface Option {
@@ -15,6 +14,8 @@ interface Option {
 
 /** The hash table of code and room for a few blocks. */
 const CODE_SIZE_MIN = 2 << 20
+/** What the code of all vCPUs takes when nobody says otherwise. */
+const CODE_SIZE_ALL = 1 << 30
 
 const whole = (value: string, made: (number: number) => Partial<RunOptions>): Partial<RunOptions> | string =>
   /^\d+$/.test(value) ? made(Number(value)) : `${value} is not a whole number`
@@ -114,7 +115,7 @@ export const OPTIONS: readonly Option[] = [
   {
     name: '--code',
     value: 'SIZE',
-    help: 'room for decoded code (default 96M, at least 2M)',
+    help: 'room for the decoded code of a vCPU (default 96M, less for more than 10; at least 2M)',
     parse(value) {
       const codeSize = parseSize(value)
       return codeSize >= CODE_SIZE_MIN ? { codeSize } : `${value} is not a size of 2M or more`
@@ -138,7 +139,8 @@ Examples:
   lego run --excache 64K --ways 1 --stats ./prog
   lego memory --listen unix:/run/lego.sock & lego run --memory unix:/run/lego.sock ./prog
 
-Exit status: the program's; death by a signal is the program's too. 126: it cannot be executed, 127: not found, 2: usage.
+Exit status: the program's; death by a signal is the program's too. 126: it cannot be executed, 127: not found,
+125: the machine could not be put together or lost a part, 2: usage.
 `
 
 export type Parsed = { readonly options: RunOptions } | { readonly problem: string } | { readonly help: true }
@@ -164,7 +166,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     vcpus: 1,
     engine: 'regions',
     hot: null,
-    codeSize: DEFAULT_OPTIONS.codeSize,
+    codeSize: 0,
   }
   let at = 0
   let startsElsewhere = false
@@ -193,8 +195,11 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
   draft = { ...draft, program: argv[at]!, name: argv[at]!, args: argv.slice(at + 1) }
   if (draft.root !== null && !startsElsewhere) draft = { ...draft, cwd: '/' }
   if (draft.deterministic && draft.vcpus > 1) return { problem: '--deterministic means one vCPU' }
+  if (draft.codeSize === 0) {
+    draft = { ...draft, codeSize: Math.min(DEFAULT_OPTIONS.codeSize, CODE_SIZE_ALL / draft.vcpus) }
+  }
   try {
-    geometry(draft.cacheSize, draft.ways)
+    memoryMap({ ...draft, size: draft.cacheSize })
   } catch (error) {
     return { problem: (error as Error).message }
   }

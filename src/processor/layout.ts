@@ -29,7 +29,7 @@ export const CONTROL_BASE = 4096
 export const BOUNCE_BASE = 8192
 export const BOUNCE_SIZE = 65536 - BOUNCE_BASE
 export const CODE_BASE = 65536
-/** Each vCPU has room for code of its own in the 4 GiB. */
+/** Each vCPU has room for code of its own in the 2 GiB. */
 export const VCPUS_MAX = 16
 /** Task records, and so threads at one time. */
 export const TASKS_MAX = 1024
@@ -67,10 +67,11 @@ export interface MemoryMap {
 }
 
 const WASM_PAGE = 65536
-const WASM_PAGES_MAX = 65536
+/** Addresses in it are positive i32: a negative one is a status (`translate`). */
+const SIZE_MAX = 2 ** 31
 const align = (value: number, unit: number): number => Math.ceil(value / unit) * unit
 
-/** Throws a message fit for the command line when the parts do not fit in 4 GiB. */
+/** Throws a message fit for the command line when the parts do not fit in 2 GiB. */
 export function memoryMap(options: MemoryOptions): MemoryMap {
   geometry(options.size, options.ways)
   const codeBase = CODE_BASE
@@ -81,8 +82,13 @@ export function memoryMap(options: MemoryOptions): MemoryMap {
   const tableBase = align(arraysBase + options.vcpus * ARRAY_SIZE, 4096)
   const framesBase = align(tableBase + tableSize(options), 4096)
   const end = framesBase + framesSize(options)
+  if (end > SIZE_MAX) {
+    const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)}M`
+    throw new Error(
+      `an ExCache of ${mebibytes(options.size)} and ${mebibytes(options.vcpus * codeSize)} for code make ` +
+        `${mebibytes(end)}; a processor has ${mebibytes(SIZE_MAX)}`,
+    )
+  }
   const pages = Math.ceil(end / WASM_PAGE)
-  if (pages > WASM_PAGES_MAX)
-    throw new Error(`the ExCache of ${options.size} bytes does not fit in a processor's 4 GiB`)
   return { codeBase, codeSize, recordsBase, mailboxBase, arraysBase, tableBase, framesBase, end, pages }
 }

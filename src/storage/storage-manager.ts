@@ -2,7 +2,7 @@
 // offset, and descriptors are a cache (handles.ts). Confinement is in walk.ts.
 //   new StorageManager({ host, root: 'some/dir', mounts: [{ source, target: '/data', readOnly: true }] })
 // Results are Linux's: >= 0 or a negative errno. `cwd` is a canonical guest path, as `directory()` gives it.
-import { E, err } from '../abi/errno.js'
+import { E, err, errnoName } from '../abi/errno.js'
 import { AT, O } from '../abi/fcntl.js'
 import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
@@ -56,7 +56,7 @@ export class StorageManager {
     this.#confined = options.root !== undefined || (options.mounts ?? []).length > 0
     const roots = [root, ...(options.mounts ?? [])].map((mount): Root => {
       const fd = host.openat(AT.FDCWD, mount.source, O.PATH | O.DIRECTORY | O.CLOEXEC, 0)
-      if (fd < 0) throw new Error(`cannot export ${mount.source}: errno ${-fd}`)
+      if (fd < 0) throw new Error(`cannot export ${mount.source}: ${errnoName(fd)}`)
       return { mount, fd, components: componentsOf(mount.target) }
     })
     this.#walk = new Walk(host, roots, this.#confined)
