@@ -115,7 +115,7 @@ export const system: readonly Form[] = [
   form('0F A2', 'cpuid', '', helper('cpuid'), untestable),
   form('0F 31', 'rdtsc', '', helper('rdtsc'), untestable),
   form('0F 01 /7', 'rdtscp', 'Rd', helper('rdtscp'), { ...untestable, register: 1 }),
-  form('0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0 }),
+  form('NP 0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0 }),
   form('CC', 'int3', '', raises(3), ends),
   form('F1', 'int1', '', raises(1), ends),
   form('CD', 'int', 'Ib', interrupt, ends),
