@@ -1,21 +1,11 @@
+import { Prng, testSeed } from '../lib/prng.js'
 import { PAGE_SIZE } from '../lib/translation-array.js'
 import { EXEC, FAULT, READ, RETRY, WRITE } from './excache.js'
 import { geometry, type Policy } from './layout.js'
 import { Machine, type Shape } from './model.cases.js'
 
-const seed = Number(process.env.EXCACHE_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 const steps = Number(process.env.EXCACHE_STEPS ?? 6000)
-
-/** mulberry32 */
-function generator(state: number): (below: number) => number {
-  let a = state
-  return (below) => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
 
 const PAGES = [
   ...Array.from({ length: 24 }, (_, i) => 0x400 + i),
@@ -35,9 +25,10 @@ const shapes: Shape[] = [
   { size: 1024 * PAGE_SIZE, ways: 8, policy: 'lru', vcpus: 2 },
 ]
 
-describe(`against a map of pages, seed ${seed} (EXCACHE_SEED)`, () => {
+describe(`against a map of pages, seed ${seed} (LEGO_SEED)`, () => {
   test.each(shapes)('random programs see their own memory: %j', (shape) => {
-    const random = generator(seed)
+    const prng = new Prng(seed)
+    const random = (below: number) => prng.below(below)
     const pick = <T>(list: T[]): T => list[random(list.length)]!
     const machine = new Machine(shape)
     const living = (): number[] => [...machine.mappings.keys()]
