@@ -27,7 +27,7 @@ import {
 import { stringHelpers } from './string-helpers.js'
 
 /** What a helper's body may call: the other functions of the hub module by name. */
-export type Hub = { call(code: Code, name: string): void; index(name: string): number }
+export type Hub = { index(name: string): number }
 
 export type Helper = {
   readonly name: string
@@ -54,12 +54,6 @@ const SI_KERNEL = 0x80
 const PAGE_MASK = -0x1000
 export const GENERAL_PROTECTION = 13
 export const PAGE_FAULT = 14
-
-const store = (code: Code, offset: number, value: number) => {
-  code.get(0)
-  code.i32(value)
-  code.memory('i32.store', offset)
-}
 
 /** Hits in way 1 between two visits to the machine, which then swaps the ways (under the ExCache's lock, as all writes to arrays). */
 const PROMOTE_AFTER = 32
@@ -111,118 +105,41 @@ const translatePage = (hub: Hub): Code =>
     (name) => hub.index(name),
   )
 
+const SCRATCH_ADDRESS = `(i32.add $task (i32 ${SCRATCH}))`
+
 /** (task, address, size | aligned << 8) → host address or 0; a crossing access answers the record's scratch area. */
 const slowAccess =
   (access: number) =>
-  (hub: Hub): Code => {
-    const code = new Code(3)
-    const size = code.local('i32')
-    const first = code.local('i32')
-    const second = code.local('i32')
-    const length = code.local('i32')
-    code.get(2)
-    code.i32(0xff)
-    code.op('i32.and')
-    code.set(size)
-    code.get(2)
-    code.i32(0x100)
-    code.op('i32.and')
-    code.if()
-    code.get(1)
-    code.op('i32.wrap_i64')
-    code.get(size)
-    code.i32(1)
-    code.op('i32.sub')
-    code.op('i32.and')
-    code.if()
-    code.get(0)
-    code.i32(GENERAL_PROTECTION)
-    hub.call(code, 'raise')
-    code.i32(0)
-    code.return()
-    code.end()
-    code.end()
-    // length: bytes up to the end of the first page
-    code.i32(4096)
-    code.get(1)
-    code.op('i32.wrap_i64')
-    code.i32(4095)
-    code.op('i32.and')
-    code.op('i32.sub')
-    code.tee(length)
-    code.get(size)
-    code.op('i32.ge_u')
-    code.if()
-    code.get(0)
-    code.get(1)
-    code.i32(access)
-    hub.call(code, 'translatePage')
-    code.return()
-    code.end()
-    code.get(0)
-    code.get(1)
-    code.i32(access)
-    hub.call(code, 'translatePage')
-    code.tee(first)
-    code.op('i32.eqz')
-    code.if()
-    code.i32(0)
-    code.return()
-    code.end()
-    code.get(0)
-    code.get(1)
-    code.get(length)
-    code.op('i64.extend_i32_u')
-    code.op('i64.add')
-    code.i32(access)
-    hub.call(code, 'translatePage')
-    code.tee(second)
-    code.op('i32.eqz')
-    code.if()
-    code.i32(0)
-    code.return()
-    code.end()
-    for (const [offset, local] of [
-      [CROSS_FIRST, first],
-      [CROSS_SECOND, second],
-      [CROSS_LENGTH, length],
-    ] as const) {
-      code.get(0)
-      code.get(local)
-      code.memory('i32.store', offset)
-    }
-    store(code, CROSS_LENGTH + 4, 0)
-    code.get(0)
-    code.get(size)
-    code.memory('i32.store', CROSS_LENGTH + 4)
-    // scratch ← both parts
-    code.get(0)
-    code.i32(SCRATCH)
-    code.op('i32.add')
-    code.get(first)
-    code.get(length)
-    code.memoryCopy()
-    code.get(0)
-    code.i32(SCRATCH)
-    code.op('i32.add')
-    code.get(length)
-    code.op('i32.add')
-    code.get(second)
-    code.get(size)
-    code.get(length)
-    code.op('i32.sub')
-    code.memoryCopy()
-    code.get(0)
-    code.i32(SCRATCH)
-    code.op('i32.add')
-    return code
-  }
+  (hub: Hub): Code =>
+    assemble(
+      `(param $task i32) (param $address i64) (param $info i32)
+      (local $size i32) (local $length i32) (local $first i32) (local $second i32)
+      (set $size (i32.and $info (i32 0xff)))
+      (if (i32.and $info (i32 0x100))
+        (then
+          (if (i32.and (i32.wrap_i64 $address) (i32.sub $size (i32 1)))
+            (then (call $raise $task (i32 ${GENERAL_PROTECTION})) (return (i32 0))))))
+      ;; bytes up to the end of the first page
+      (set $length (i32.sub (i32 4096) (i32.and (i32.wrap_i64 $address) (i32 4095))))
+      (if (i32.ge_u $length $size) (then (return (call $translatePage $task $address (i32 ${access})))))
+      (if (i32.eqz (tee $first (call $translatePage $task $address (i32 ${access})))) (then (return (i32 0))))
+      (set $second (call $translatePage $task (i64.add $address (i64.extend_i32_u $length)) (i32 ${access})))
+      (if (i32.eqz $second) (then (return (i32 0))))
+      (i32.store $task $first +${CROSS_FIRST})
+      (i32.store $task $second +${CROSS_SECOND})
+      (i32.store $task $length +${CROSS_LENGTH})
+      (i32.store $task $size +${CROSS_LENGTH + 4})
+      (copy ${SCRATCH_ADDRESS} $first $length)
+      (copy (i32.add ${SCRATCH_ADDRESS} $length) $second (i32.sub $size $length))
+      ${SCRATCH_ADDRESS}`,
+      (name) => hub.index(name),
+    )
 
 /** (task, host): when a store went to the scratch area, copies it to both parts of the crossing access in progress. */
 const commitCrossing = (hub: Hub): Code =>
   assemble(
     `(param $task i32) (param $host i32) (local $length i32)
-    (if (i32.eq $host (i32.add $task (i32 ${SCRATCH})))
+    (if (i32.eq $host ${SCRATCH_ADDRESS})
       (then
         (set $length (i32.load $task +${CROSS_LENGTH}))
         (copy (i32.load $task +${CROSS_FIRST}) $host $length)
@@ -232,15 +149,14 @@ const commitCrossing = (hub: Hub): Code =>
   )
 
 /** An exception vector: `run` turns it into a signal (exceptions.ts). */
-function raise(): Code {
-  const code = new Code(2)
-  store(code, EXIT_REASON, EXIT.fault)
-  store(code, FAULT_SIGNAL, 0)
-  code.get(0)
-  code.get(1)
-  code.memory('i32.store', FAULT_TRAP)
-  return code
-}
+const raise = (hub: Hub): Code =>
+  assemble(
+    `(param $task i32) (param $vector i32)
+    (i32.store $task (i32 ${EXIT.fault}) +${EXIT_REASON})
+    (i32.store $task (i32 0) +${FAULT_SIGNAL})
+    (i32.store $task $vector +${FAULT_TRAP})`,
+    (name) => hub.index(name),
+  )
 
 /** (task, next, rflags): rcx, r11 and rip are as after `syscall` (SDM vol. 2B) before the machine sees it. */
 const syscall = (hub: Hub): Code =>
