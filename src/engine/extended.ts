@@ -15,11 +15,11 @@ export const INVALID = 1
 export const DENORMAL = 2
 export const ZERO_DIVIDE = 4
 export const OVERFLOW = 8
-export const UNDERFLOW = 16
+const UNDERFLOW = 16
 export const INEXACT = 32
 
 export const NEAREST = 0
-export const DOWN = 1
+const DOWN = 1
 export const UP = 2
 export const TRUNCATE = 3
 

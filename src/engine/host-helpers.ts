@@ -89,7 +89,7 @@ export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Reado
 }
 
 /** Writes the 512-byte FXSAVE image (SDM vol. 1, table 10-2) of a task; also the fpstate of a signal frame. */
-export function saveExtendedState(view: DataView, task: number, image: DataView): void {
+function saveExtendedState(view: DataView, task: number, image: DataView): void {
   const status = view.getUint16(task + X87_STATUS, true)
   const top = (status >> 11) & 7
   image.setUint16(0, view.getUint16(task + X87_CONTROL, true), true)
@@ -106,7 +106,7 @@ export function saveExtendedState(view: DataView, task: number, image: DataView)
 }
 
 /** Takes a task's x87 and SSE state from an FXSAVE image. */
-export function restoreExtendedState(view: DataView, task: number, image: DataView): void {
+function restoreExtendedState(view: DataView, task: number, image: DataView): void {
   const status = image.getUint16(2, true)
   const top = (status >> 11) & 7
   view.setInt32(task + X87_CONTROL, image.getUint16(0, true), true)

@@ -324,7 +324,7 @@ class HandlerTarget implements Target {
 }
 
 /** JavaScript functions the hub calls, besides the helpers without a body: name and signature. */
-export const IMPORTS: Readonly<Record<string, { params: readonly Type[]; results: readonly Type[] }>> = {
+const IMPORTS: Readonly<Record<string, { params: readonly Type[]; results: readonly Type[] }>> = {
   refill: { params: ['i32', 'f64', 'i32'], results: ['i32'] },
   findBlock: { params: ['i32'], results: ['i32'] },
   hot: { params: ['i32', 'i32'], results: [] },

@@ -13,7 +13,7 @@ import { CLOCK, UTIME_OMIT } from '../abi/time.js'
 import type { Host, SharedMemory } from './host.js'
 
 /** A shared memory as WebAssembly makes it: lib.dom is not among the types of this project. */
-export function newSharedMemory(pages: number): SharedMemory & { grow(pages: number): number } {
+function newSharedMemory(pages: number): SharedMemory & { grow(pages: number): number } {
   const { WebAssembly } = globalThis as unknown as {
     WebAssembly: {
       Memory: new (options: {

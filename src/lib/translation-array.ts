@@ -12,7 +12,7 @@ export const FRAME = 20
 /** Byte distance from an entry of way 0 to its twin in way 1. */
 export const WAY_SIZE = ENTRIES * ENTRY_SIZE
 export const ARRAY_SIZE = 2 * WAY_SIZE
-export const PAGE_SHIFT = 12
+const PAGE_SHIFT = 12
 export const PAGE_SIZE = 4096
 /** `(address >>> INDEX_SHIFT) & INDEX_MASK` is the byte offset of an address's entry. */
 export const INDEX_SHIFT = PAGE_SHIFT - Math.log2(ENTRY_SIZE)

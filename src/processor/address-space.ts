@@ -16,7 +16,7 @@ import type { Vcpus } from './vcpus.js'
 const ASID_MAX = 0xffff
 
 /** Where mmap(2) places downwards from: as the kernel without randomisation. */
-export const MMAP_TOP = 0x7ffff7fff000
+const MMAP_TOP = 0x7ffff7fff000
 
 export type MapRequest = Omit<Parameters<MemoryMethods['map']>[0], 'asid'>
 

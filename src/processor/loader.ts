@@ -16,7 +16,7 @@ import { argumentsSize, buildStack, type StackContents } from './program-stack.j
 import { parseScript } from './script.js'
 import type { Storage } from './storage.js'
 
-export const STACK_TOP = 0x7ffffffff000
+const STACK_TOP = 0x7ffffffff000
 /** ELF_ET_DYN_BASE: two thirds of the address space (asm/elf.h). */
 const PIE_BASE = 0x555555554000
 /** What setup_arg_pages gives below the strings before the stack has to grow. */

@@ -34,7 +34,7 @@ export const STEPS: Readonly<Record<StateName, readonly StateName[]>> = {
 }
 
 /** Words of the processor's part of a task record. */
-export const TASK_STATE = PROCESSOR_FIELDS
+const TASK_STATE = PROCESSOR_FIELDS
 export const TASK_TID = PROCESSOR_FIELDS + 4
 
 const NAMES = Object.keys(STATE) as StateName[]

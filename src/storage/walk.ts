@@ -92,24 +92,24 @@ export class Walk {
   #walk(cwd: string, path: string, follow: boolean): number {
     let here = this.#restart()
     // Components still to go, the next one last.
-    const todo = componentsOf(path).reverse()
-    if (!path.startsWith('/')) todo.push(...componentsOf(cwd).reverse())
+    const pending = componentsOf(path).reverse()
+    if (!path.startsWith('/')) pending.push(...componentsOf(cwd).reverse())
     let links = 0
     while (true) {
-      const mount = this.#mountAhead(here.path, todo)
+      const mount = this.#mountAhead(here.path, pending)
       if (mount !== null) {
-        todo.length -= mount.components.length - componentsOf(here.path).length
+        pending.length -= mount.components.length - componentsOf(here.path).length
         here = { fd: mount.fd, path: mount.mount.target, root: mount, owned: false }
         this.#steps.push(here)
         continue
       }
-      const name = todo.pop()
+      const name = pending.pop()
       if (name === undefined) return this.#found(here, '.', here.path)
       if (name === '..') {
-        here = this.#parent(here, todo)
+        here = this.#parent(here, pending)
         continue
       }
-      const last = todo.length === 0
+      const last = pending.length === 0
       if (last && !(follow && this.#isLink(here.fd, name))) return this.#found(here, name, join(here.path, name))
       const fd = last ? err(E.NOTDIR) : this.#host.openat(here.fd, name, DIRECTORY, 0)
       if (fd >= 0) {
@@ -124,7 +124,7 @@ export class Walk {
       const target = textOfPath(this.#link.subarray(0, length))
       if (target === '') return err(E.NOENT)
       if (last && target.endsWith('/')) this.mustBeDirectory = true
-      todo.push(...componentsOf(target).reverse())
+      pending.push(...componentsOf(target).reverse())
       if (target.startsWith('/')) here = this.#restart()
     }
   }
@@ -135,22 +135,23 @@ export class Walk {
   }
 
   /** The deepest mount that the next components lead to by name, existing directories or not. */
-  #mountAhead(here: string, todo: readonly string[]): Root | null {
+  #mountAhead(here: string, pending: readonly string[]): Root | null {
     if (this.#roots.length === 1) return null
     const depth = componentsOf(here).length
     let best: Root | null = null
     for (const root of this.#roots) {
       const { components, mount } = root
       const ahead = components.length - depth
-      if (ahead <= 0 || ahead > todo.length || (best !== null && best.components.length >= components.length)) continue
+      if (ahead <= 0 || ahead > pending.length || (best !== null && best.components.length >= components.length))
+        continue
       if (here !== '/' && !mount.target.startsWith(`${here}/`)) continue
-      const matches = components.slice(depth).every((name, index) => name === todo[todo.length - 1 - index])
+      const matches = components.slice(depth).every((name, index) => name === pending[pending.length - 1 - index])
       if (matches) best = root
     }
     return best
   }
 
-  #parent(here: Step, todo: string[]): Step {
+  #parent(here: Step, pending: string[]): Step {
     if (here.path === '/') return here
     const above = here.path.slice(0, here.path.lastIndexOf('/')) || '/'
     const before = this.#steps.at(-2)
@@ -160,7 +161,7 @@ export class Walk {
       return before
     }
     // Above a mount that was entered from afar: walk there from the root.
-    todo.push(...componentsOf(above).reverse())
+    pending.push(...componentsOf(above).reverse())
     return this.#restart()
   }
 

@@ -68,12 +68,6 @@ export function vmaIndex(vmas: readonly Vma[], address: number): number {
   return low
 }
 
-/** The vma that holds `address`. */
-export function findVma(vmas: readonly Vma[], address: number): Vma | undefined {
-  const candidate = vmas[vmaIndex(vmas, address)]
-  return candidate !== undefined && candidate.start <= address ? candidate : undefined
-}
-
 /** Brings a mirror up to date, in place. */
 export function applyChange(vmas: Vma[], change: LayoutChange): void {
   if (change.start === change.end) return

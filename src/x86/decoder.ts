@@ -8,7 +8,7 @@ import { FORMS } from './table.js'
 
 export const OK = 0
 /** No row of the table: #UD on the CPU, or a form that Lego does not cover. */
-export const UNDEFINED = 1
+const UNDEFINED = 1
 /** The bytes end inside the instruction. */
 export const TRUNCATED = 2
 /** Longer than 15 bytes: #GP (SDM 2.3.11). */

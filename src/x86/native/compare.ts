@@ -67,7 +67,7 @@ export function differences(
 }
 
 /** Disassembly of a case's code, a line an instruction. */
-export function disassemble(code: Uint8Array): string[] {
+function disassemble(code: Uint8Array): string[] {
   const decoder = new iced.Decoder(64, code, iced.DecoderOptions.None)
   const formatter = new iced.Formatter(iced.FormatterSyntax.Intel)
   decoder.ip = BigInt(CODE_BASE)

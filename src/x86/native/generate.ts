@@ -36,7 +36,7 @@ export const testable = (form: Form): boolean =>
   (form.options.ends === true && /^(j|loop|call|ret$|int3|ud|hlt|cli|sti|in$|out$)/.test(form.mnemonic))
 
 /** Where a memory operand may lead: mostly well inside the data area, aligned or not. */
-export function chooseTarget(prng: Prng): number {
+function chooseTarget(prng: Prng): number {
   const kind = prng.below(100)
   const inside = DATA_BASE + 256 + prng.below(DATA_SIZE - 768)
   if (kind < 55) return inside & ~15
