@@ -11,6 +11,8 @@ interface Command {
 
 const USAGE = 2
 const FAILED = 1
+/** The machine itself could not be put together. */
+const NOT_STARTED = 125
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -67,6 +69,13 @@ function reportWriteErrors(): void {
   })
 }
 
+/** What the surroundings do not give (memory, descriptors, a current directory) is one line; anything else is a bug and keeps its stack. */
+function isRefusal({ code, message }: Error & { code?: string }): boolean {
+  return (
+    code === 'ERR_WORKER_INIT_FAILED' || message.endsWith(', uv_cwd') || message.endsWith('could not allocate memory')
+  )
+}
+
 async function main([name, ...argv]: readonly string[]): Promise<number> {
   const command = COMMANDS.find((candidate) => candidate.name === name)
   if (name !== 'run') reportWriteErrors()
@@ -84,6 +93,13 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
 }
 
 // No top-level await: the bundle is CommonJS.
-void main(process.argv.slice(2)).then((status) => {
-  process.exitCode = status
-})
+void main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status
+  },
+  (error: Error & { code?: string }) => {
+    if (!isRefusal(error)) throw error
+    process.stderr.write(`lego: ${error.message}\n`)
+    process.exitCode = NOT_STARTED
+  },
+)
