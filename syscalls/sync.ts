@@ -24,33 +24,24 @@ function hostDescriptor(file: Description, writing: boolean): number {
   return file instanceof HostFile ? file.fd : err(E.INVAL)
 }
 
-export const fsync = syscall({
-  number: 74,
-  name: 'fsync',
-  returns: Int,
-  support: full,
-  args: { fd: Fd },
-  run(task, { fd }) {
-    const file = usable(task, fd)
-    if (file === undefined) return err(E.BADF)
-    if (file instanceof StorageFile) return file.storage.fsync(file.handle)
-    return file instanceof HostFile ? task.kernel.host.fsync(file.fd) : 0
-  },
-})
+/** fsync and fdatasync: the same but for what the storage and the host are asked. */
+const syncing = (number: number, name: 'fsync' | 'fdatasync') =>
+  syscall({
+    number,
+    name,
+    returns: Int,
+    support: full,
+    args: { fd: Fd },
+    run(task, { fd }) {
+      const file = usable(task, fd)
+      if (file === undefined) return err(E.BADF)
+      if (file instanceof StorageFile) return file.storage[name](file.handle)
+      return file instanceof HostFile ? task.kernel.host[name](file.fd) : 0
+    },
+  })
 
-export const fdatasync = syscall({
-  number: 75,
-  name: 'fdatasync',
-  returns: Int,
-  support: full,
-  args: { fd: Fd },
-  run(task, { fd }) {
-    const file = usable(task, fd)
-    if (file === undefined) return err(E.BADF)
-    if (file instanceof StorageFile) return file.storage.fdatasync(file.handle)
-    return file instanceof HostFile ? task.kernel.host.fdatasync(file.fd) : 0
-  },
-})
+export const fsync = syncing(74, 'fsync')
+export const fdatasync = syncing(75, 'fdatasync')
 
 export const sync = syscall({
   number: 162,
