@@ -23,6 +23,7 @@ import {
   SIGILL,
   SIGSEGV,
   type Word,
+  X87_BYTES,
 } from '../../x86/native/machine.js'
 import { Engine, type EngineOptions } from '../engine.js'
 import { readFlags, writeFlags } from '../flags-word.js'
@@ -30,6 +31,7 @@ import { type EngineHost, EXIT, FAULT, WRITE } from '../host.js'
 import {
   FAULT_ADDRESS,
   FAULT_CODE,
+  FAULT_ERROR,
   FAULT_SIGNAL,
   FAULT_TRAP,
   GPR,
@@ -43,6 +45,7 @@ import {
   X87_CONTROL,
   X87_TAG,
 } from '../record.js'
+import { FXSAVE_BYTES, restoreLegacyState, saveLegacyState } from '../state-image.js'
 
 // The shared memory: null page, record, data, code, translation array, decoded code.
 const TASK = 0x10000
@@ -103,16 +106,25 @@ export function engineExecutor(tier: Tier = 'interpreter'): Executor {
   }
   const engine = new Engine({ memory, codeBase: DECODED, codeSize: DECODED_SIZE, host, tier, hotThreshold: 1 })
 
-  function load({ code, registers, flags, mxcsr, vectors, patches }: Case): void {
+  const image = new DataView(new ArrayBuffer(FXSAVE_BYTES))
+  const imageBytes = new Uint8Array(image.buffer)
+
+  function load({ code, registers, flags, mxcsr, vectors, x87, patches }: Case): void {
     bytes.fill(0, TASK, TASK + RECORD_SIZE)
     registers.forEach((value, n) => {
       view.setBigUint64(TASK + GPR + 8 * n, value, true)
     })
-    for (let n = 0; n < 16; n++) bytes.set(vectors.subarray(16 * n, 16 * n + 16), TASK + VECTOR + VECTOR_STRIDE * n)
+    if (x87 !== undefined) {
+      imageBytes.fill(0)
+      imageBytes.set(x87)
+      restoreLegacyState(view, TASK, image)
+    } else {
+      view.setInt32(TASK + X87_CONTROL, 0x37f, true)
+      view.setInt32(TASK + X87_TAG, 0xffff, true)
+    }
+    bytes.set(vectors, TASK + VECTOR)
     writeFlags(view, TASK, flags & FLAG_MASK)
     view.setUint32(TASK + MXCSR, mxcsr, true)
-    view.setInt32(TASK + X87_CONTROL, 0x37f, true)
-    view.setInt32(TASK + X87_TAG, 0xffff, true)
     view.setInt32(TASK + TRANSLATION, TRANSLATIONS, true)
     view.setBigUint64(TASK + RIP, BigInt(CODE_BASE), true)
     for (const { offset, value } of patches) view.setBigUint64(DATA + offset, value, true)
@@ -131,20 +143,21 @@ export function engineExecutor(tier: Tier = 'interpreter'): Executor {
     } while (exit === EXIT.poll && ++visits < VISITS_MAX)
     assert(exit === EXIT.fault, `a case leaves the engine with exit ${exit}`)
     const registers = BigUint64Array.from({ length: 16 }, (_, n) => view.getBigUint64(TASK + GPR + 8 * n, true))
-    const vectors = new Uint8Array(256)
-    for (let n = 0; n < 16; n++)
-      vectors.set(bytes.subarray(TASK + VECTOR + VECTOR_STRIDE * n, TASK + VECTOR + VECTOR_STRIDE * n + 16), 16 * n)
+    saveLegacyState(view, TASK, image)
     const rip = Number(view.getBigInt64(TASK + RIP, true))
     const signal = view.getInt32(TASK + FAULT_SIGNAL, true)
     const ended = signal === SIGILL && rip === CODE_BASE + one.code.length
     return {
       registers,
-      vectors,
+      vectors: bytes.slice(TASK + VECTOR, TASK + VECTOR + 16 * VECTOR_STRIDE),
+      x87: imageBytes.slice(0, X87_BYTES),
       flags: readFlags(view, TASK) & FLAG_MASK,
       rip,
       signal: ended ? 0 : signal,
       signalCode: ended ? 0 : view.getInt32(TASK + FAULT_CODE, true),
       address: ended ? 0n : view.getBigUint64(TASK + FAULT_ADDRESS, true),
+      trap: ended ? 0 : view.getInt32(TASK + FAULT_TRAP, true),
+      error: ended ? 0 : view.getInt32(TASK + FAULT_ERROR, true),
       mxcsr: view.getUint32(TASK + MXCSR, true),
       changes: changesSince(one, before),
     }

@@ -81,7 +81,7 @@ function program(prng: Prng): Case {
     registers,
     flags: prng.next() & 0x8d5,
     mxcsr: 0x1f80,
-    vectors: new Uint8Array(256),
+    vectors: new Uint8Array(512),
     patches,
     undefinedFlags: 0,
   }

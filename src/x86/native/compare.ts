@@ -2,7 +2,16 @@
 // in where it matters, what was expected and what came. iced-x86 names the instructions.
 
 import * as iced from 'iced-x86'
-import { type Case, CODE_BASE, DATA_BASE, FLAG_LETTERS, type Outcome, SIGBUS, SIGSEGV } from './machine.js'
+import {
+  type Case,
+  CODE_BASE,
+  DATA_BASE,
+  FLAG_LETTERS,
+  type Outcome,
+  SIGBUS,
+  SIGSEGV,
+  VECTOR_BYTES,
+} from './machine.js'
 
 const SI_KERNEL = 0x80
 /** A wild string instruction may change thousands of words; the first that differ tell. */
@@ -10,7 +19,16 @@ const WORDS_SHOWN = 8
 const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ')
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 const lane = (vectors: Uint8Array, n: number): string =>
-  Buffer.from(vectors.subarray(16 * n, 16 * n + 16)).toString('hex')
+  Buffer.from(vectors.subarray(VECTOR_BYTES * n, VECTOR_BYTES * (n + 1))).toString('hex')
+const hexOf = (bytes: Uint8Array, from: number, to: number): string =>
+  Buffer.from(bytes.subarray(from, to)).toString('hex')
+/** Of the FXSAVE image; the pointers are left out: CPUs differ in when they store them. */
+const X87_PARTS: readonly (readonly [string, number, number])[] = [
+  ['fcw', 0, 2],
+  ['fsw', 2, 4],
+  ['tags', 4, 5],
+  ...Array.from({ length: 8 }, (_, n) => [`st${n}`, 32 + 16 * n, 42 + 16 * n] as const),
+]
 const letters = (flags: number): string =>
   Object.entries(FLAG_LETTERS)
     .map(([letter, mask]) => (flags & mask ? letter.toUpperCase() : letter))
@@ -51,7 +69,9 @@ export function differences(
   check('rip', hex(expected.rip), hex(got.rip))
   for (let n = 0; n < 16; n++)
     check(NAMES[n] as string, hex(expected.registers[n] as bigint), hex(got.registers[n] as bigint))
-  for (let n = 0; n < 16; n++) check(`xmm${n}`, lane(expected.vectors, n), lane(got.vectors, n))
+  for (let n = 0; n < 16; n++) check(`ymm${n}`, lane(expected.vectors, n), lane(got.vectors, n))
+  if (one.x87 !== undefined)
+    for (const [name, from, to] of X87_PARTS) check(name, hexOf(expected.x87, from, to), hexOf(got.x87, from, to))
   const compared = expected.signal !== 0 && !flagsAtFault ? 0 : definedFlags(one, expected)
   check('flags', letters(expected.flags & compared), letters(got.flags & compared))
   const [a, b] = [expected, got].map(({ changes }) =>
@@ -97,12 +117,17 @@ export function report(one: Case, expected: Outcome, got: Outcome): string {
     text.includes(NAMES[n] as string) ||
     text.includes((NAMES[n] as string).slice(1))
   const given = NAMES.map((name, n) => (named(n) ? `${name}=${hex(one.registers[n] as bigint)}` : '')).filter(Boolean)
-  const vectors = [...new Set([...text.matchAll(/xmm(\d+)/g)].map((match) => Number(match[1])))]
+  const vectors = [...new Set([...text.matchAll(/[xy]mm(\d+)/g)].map((match) => Number(match[1])))]
   return [
     ...code,
     ...lines,
     `  given: ${given.join(' ')} flags=${letters(one.flags)}`,
-    ...vectors.map((n) => `  given: xmm${n}=${lane(one.vectors, n)}`),
+    ...(one.x87 === undefined
+      ? []
+      : [
+          `  given: ${X87_PARTS.map(([name, from, to]) => `${name}=${hexOf(one.x87 as Uint8Array, from, to)}`).join(' ')}`,
+        ]),
+    ...vectors.map((n) => `  given: ymm${n}=${lane(one.vectors, n)}`),
     ...(one.patches.length > 0
       ? [`  memory: ${one.patches.map(({ offset, value }) => `[${hex(DATA_BASE + offset)}]=${hex(value)}`).join(' ')}`]
       : []),

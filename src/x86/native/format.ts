@@ -1,10 +1,21 @@
 // The binary form of cases and outcomes that harness.c reads and writes. Little-endian; struct layouts as declared there.
 
-import { type Case, FILLED_SIZE, FLAG_MASK, type Outcome, type Word } from './machine.js'
+import { type Case, FILLED_SIZE, FLAG_MASK, type Outcome, VECTOR_BYTES, type Word, X87_BYTES } from './machine.js'
 
-const INPUT_SIZE = 400
-const OUTPUT_SIZE = 424
+const INPUT_SIZE = 1024
+const OUTPUT_SIZE = 1024
 const WORD_SIZE = 16
+/** Where the XSAVE image is in both, and the parts of it (SDM vol. 1, 13.4). */
+const STATE = 192
+const MXCSR = STATE + 24
+const XMM = STATE + 160
+const HEADER = STATE + 512
+const YMM_HIGH = STATE + 576
+const ALL_COMPONENTS = 7
+
+/** x87 as after fninit: the control word, everything empty. */
+const INITIAL_X87 = new Uint8Array(X87_BYTES)
+INITIAL_X87.set([0x7f, 0x03])
 
 /** count u64, the data area's fill, then per case: struct input, code padded to 8, patches. */
 export function encodeCases(cases: readonly Case[], fill: Uint8Array): Uint8Array {
@@ -15,15 +26,21 @@ export function encodeCases(cases: readonly Case[], fill: Uint8Array): Uint8Arra
   view.setBigUint64(0, BigInt(cases.length), true)
   bytes.set(fill, 8)
   let at = 8 + FILLED_SIZE
-  for (const { code, patches, registers, flags, mxcsr, vectors } of cases) {
+  for (const { code, patches, registers, flags, mxcsr, vectors, x87 } of cases) {
     registers.forEach((value, n) => {
       view.setBigUint64(at + 8 * n, value, true)
     })
     view.setBigUint64(at + 128, BigInt((flags & FLAG_MASK) | 2), true)
-    view.setUint32(at + 136, mxcsr, true)
-    view.setUint16(at + 140, code.length, true)
-    view.setUint16(at + 142, patches.length, true)
-    bytes.set(vectors, at + 144)
+    view.setUint16(at + 136, code.length, true)
+    view.setUint16(at + 138, patches.length, true)
+    bytes.set(x87 ?? INITIAL_X87, at + STATE)
+    view.setUint32(at + MXCSR, mxcsr, true)
+    bytes[at + HEADER] = ALL_COMPONENTS
+    for (let n = 0; n < 16; n++) {
+      const vector = VECTOR_BYTES * n
+      bytes.set(vectors.subarray(vector, vector + 16), at + XMM + 16 * n)
+      bytes.set(vectors.subarray(vector + 16, vector + 32), at + YMM_HIGH + 16 * n)
+    }
     bytes.set(code, at + INPUT_SIZE)
     at += INPUT_SIZE + ((code.length + 7) & ~7)
     for (const { offset, value } of patches) {
@@ -41,7 +58,12 @@ export function decodeOutcomes(bytes: Uint8Array): Outcome[] {
   for (let at = 0; at + OUTPUT_SIZE <= bytes.length; ) {
     const registers = new BigUint64Array(16)
     for (let n = 0; n < 16; n++) registers[n] = view.getBigUint64(at + 8 * n, true)
-    const changed = view.getUint32(at + 164, true)
+    const changed = view.getUint32(at + 168, true)
+    const vectors = new Uint8Array(16 * VECTOR_BYTES)
+    for (let n = 0; n < 16; n++) {
+      vectors.set(bytes.subarray(at + XMM + 16 * n, at + XMM + 16 * n + 16), VECTOR_BYTES * n)
+      vectors.set(bytes.subarray(at + YMM_HIGH + 16 * n, at + YMM_HIGH + 16 * n + 16), VECTOR_BYTES * n + 16)
+    }
     const changes: Word[] = []
     for (let n = 0; n < changed; n++) {
       const word = at + OUTPUT_SIZE + n * WORD_SIZE
@@ -54,8 +76,11 @@ export function decodeOutcomes(bytes: Uint8Array): Outcome[] {
       address: view.getBigUint64(at + 144, true),
       signal: view.getInt32(at + 152, true),
       signalCode: view.getInt32(at + 156, true),
-      mxcsr: view.getUint32(at + 160, true),
-      vectors: bytes.slice(at + 168, at + OUTPUT_SIZE),
+      trap: view.getInt32(at + 160, true),
+      error: view.getInt32(at + 164, true),
+      mxcsr: view.getUint32(at + MXCSR, true),
+      vectors,
+      x87: bytes.slice(at + STATE, at + STATE + X87_BYTES),
       changes,
     })
     at += OUTPUT_SIZE + changed * WORD_SIZE

@@ -16,7 +16,17 @@ import {
 } from '../encode.js'
 import type { Form } from '../form.js'
 import type { Width } from '../ir.js'
-import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, FILLED_SIZE, FLAG_MASK, flagMask, type Word } from './machine.js'
+import {
+  type Case,
+  CODE_BASE,
+  DATA_BASE,
+  DATA_SIZE,
+  FILLED_SIZE,
+  FLAG_MASK,
+  flagMask,
+  VECTOR_BYTES,
+  type Word,
+} from './machine.js'
 import { integer, small, vectorBytes } from './values.js'
 
 const MASK64 = 0xffff_ffff_ffff_ffffn
@@ -274,19 +284,21 @@ export function randomState(prng: Prng, fixed: ReadonlyMap<number, bigint>) {
   for (let n = 0; n < 16; n++) registers[n] = integer(prng)
   registers[RSP] = BigInt(prng.chance(0.9) ? DATA_BASE + 0x2000 + 8 * prng.below(64) : chooseTarget(prng))
   for (const [register, value] of fixed) registers[register] = value
-  const vectors = new Uint8Array(256)
-  for (let n = 0; n < 16; n++) vectors.set(vectorBytes(prng), 16 * n)
+  const vectors = new Uint8Array(16 * VECTOR_BYTES)
+  for (let at = 0; at < vectors.length; at += 16) vectors.set(vectorBytes(prng), at)
   return { registers, vectors, flags: prng.next() & FLAG_MASK & ~0x400 }
 }
 
-const patchable = (target: number): boolean => target >= DATA_BASE && target + 16 <= DATA_BASE + DATA_SIZE
+/** The longest memory operand that a case fills. */
+const OPERAND_BYTES = 32
+const patchable = (target: number): boolean => target >= DATA_BASE && target + OPERAND_BYTES <= DATA_BASE + DATA_SIZE
 
 /** Bytes to put at `target`, as words of the data area (none where they do not fit inside it). */
 function patchesAt(target: number, memory: Uint8Array): Word[] {
   const offset = target - DATA_BASE
   if (!patchable(target)) return []
   const view = new DataView(memory.buffer)
-  return [0, 8].map((at) => ({ offset: offset + at, value: view.getBigUint64(at, true) }))
+  return [0, 8, 16, 24].map((at) => ({ offset: offset + at, value: view.getBigUint64(at, true) }))
 }
 
 /** A case of one instruction. */
@@ -300,7 +312,8 @@ export function caseOf(form: Form, width: Width, prng: Prng, choice: Choice = {}
     transfers ? { ...choice, target: DATA_BASE + 256 + prng.below(DATA_SIZE - 512) } : choice,
   )
   const { registers, vectors, flags } = randomState(prng, draft.registers)
-  const memory = vectorBytes(prng)
+  const memory = new Uint8Array(OPERAND_BYTES)
+  for (let at = 0; at < OPERAND_BYTES; at += 16) memory.set(vectorBytes(prng), at)
   const state: State = { registers, memory, fixed: new Set(draft.registers.keys()) }
   for (const [pattern, shape] of SHAPES) if (pattern.test(form.mnemonic)) shape(state, draft, prng)
   const instruction = tame(draft.instruction, registers)

@@ -1,6 +1,6 @@
 // Runs machine code on this CPU: harness CASES RESULTS. Each case gives all registers, a few bytes of memory and code; each
-// result is the state at its end or at its fault. The binary layout is in cases.ts. No control flow leaves a case except through
-// its end or a signal; x87, AVX and segment state are neither set nor captured.
+// result is the state at its end or at its fault; x87, SSE and AVX state go in and out as an XSAVE image (SDM vol. 1, 13.4).
+// The binary layout is in format.ts. No control flow leaves a case except through its end or a signal. Status 4: no AVX here.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -19,23 +19,25 @@
 #define CODE_BASE 0x20000000ul
 #define CODE_SIZE 0x2000
 
+// The standard form of an XSAVE image: 512 bytes as FXSAVE has them, a header, the upper halves of ymm0 to ymm15.
+#define STATE_SIZE 832
 struct input {
   uint64_t gpr[16], flags;
-  uint32_t mxcsr;
   uint16_t code_length, patches;
-  uint8_t xmm[16][16];
+  uint8_t unused[52], state[STATE_SIZE];
 };
 struct output {
   uint64_t gpr[16], flags, rip, address;
-  int32_t signal, code;
-  uint32_t mxcsr, changes;
-  uint8_t xmm[16][16];
+  int32_t signal, code, trap, error;
+  uint32_t changes;
+  uint8_t unused[20], state[STATE_SIZE];
 };
 struct word { uint64_t offset, value; };
 
-struct input current __attribute__((aligned(16)));
-struct output final __attribute__((aligned(16)));
+struct input current __attribute__((aligned(64)));
+struct output final __attribute__((aligned(64)));
 uint64_t host_rsp, target = CODE_BASE;
+uint32_t default_mxcsr = 0x1f80;
 void enter(void);
 void leave_end(void);
 void leave_signal(void);
@@ -46,10 +48,8 @@ __asm__(
   "enter:\n"
   "  push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
   "  mov %rsp, host_rsp(%rip)\n"
-  "  fninit\n ldmxcsr current+136(%rip)\n"
+  "  mov $7, %eax\n xor %edx, %edx\n xrstor current+192(%rip)\n"
   "  pushq current+128(%rip)\n popfq\n"
-#define XMM(n) "  movaps current+144+16*" #n "(%rip), %xmm" #n "\n"
-  XMM(0) XMM(1) XMM(2) XMM(3) XMM(4) XMM(5) XMM(6) XMM(7) XMM(8) XMM(9) XMM(10) XMM(11) XMM(12) XMM(13) XMM(14) XMM(15)
 #define EACH(G) G(0, rax) G(1, rcx) G(2, rdx) G(3, rbx) G(4, rsp) G(5, rbp) G(6, rsi) G(7, rdi) \
   G(8, r8) G(9, r9) G(10, r10) G(11, r11) G(12, r12) G(13, r13) G(14, r14) G(15, r15)
 #define LOAD(n, name) "  mov current+8*" #n "(%rip), %" #name "\n"
@@ -60,11 +60,9 @@ __asm__(
   EACH(SAVE)
   "  mov host_rsp(%rip), %rsp\n"
   "  pushfq\n popq final+128(%rip)\n pushq $2\n popfq\n"
-  "  stmxcsr final+160(%rip)\n"
-#define SAVE_XMM(n) "  movups %xmm" #n ", final+168+16*" #n "(%rip)\n"
-  SAVE_XMM(0) SAVE_XMM(1) SAVE_XMM(2) SAVE_XMM(3) SAVE_XMM(4) SAVE_XMM(5) SAVE_XMM(6) SAVE_XMM(7)
-  SAVE_XMM(8) SAVE_XMM(9) SAVE_XMM(10) SAVE_XMM(11) SAVE_XMM(12) SAVE_XMM(13) SAVE_XMM(14) SAVE_XMM(15)
+  "  mov $7, %eax\n xor %edx, %edx\n xsave final+192(%rip)\n"
   "leave_signal:\n"
+  "  fninit\n ldmxcsr default_mxcsr(%rip)\n"
   "  mov host_rsp(%rip), %rsp\n"
   "  pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n ret\n");
 
@@ -79,8 +77,9 @@ static void on_signal(int number, siginfo_t *info, void *context) {
   final.address = (uint64_t)info->si_addr;
   final.signal = number;
   final.code = info->si_code;
-  final.mxcsr = machine->fpregs->mxcsr;
-  memcpy(final.xmm, machine->fpregs->_xmm, sizeof final.xmm);
+  final.trap = machine->gregs[REG_TRAPNO];
+  final.error = machine->gregs[REG_ERR];
+  memcpy(final.state, machine->fpregs, STATE_SIZE);
   if (number == SIGALRM) {
     fprintf(stderr, "harness: a case did not end; rip %#lx\n", (unsigned long)final.rip);
     _exit(3);
@@ -102,6 +101,7 @@ static void map(uint64_t address, size_t size, int protection) {
 
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
+  if (!__builtin_cpu_supports("avx")) return 4;
   int in = open(argv[1], O_RDONLY);
   struct stat status;
   if (in < 0 || fstat(in, &status) < 0) die(argv[1]);
@@ -151,6 +151,8 @@ int main(int argc, char **argv) {
     final.signal = 0;
     final.code = 0;
     final.address = 0;
+    final.trap = 0;
+    final.error = 0;
     final.rip = CODE_BASE + current.code_length;
     if ((n & 1023) == 0) alarm(30);
     enter();

@@ -30,7 +30,7 @@ const caseOf = (code: number[], registers: Record<number, bigint> = {}, more: Pa
     registers: all,
     flags: 0,
     mxcsr: 0x1f80,
-    vectors: new Uint8Array(256),
+    vectors: new Uint8Array(512),
     patches: [],
     undefinedFlags: 0,
     ...more,
@@ -111,7 +111,7 @@ testNative('faults tell the signal, its code and the first byte out of reach', (
 
 testNative('all registers, vectors and flags pass through unchanged', () => {
   const prng = new Prng(1)
-  const vectors = fillOf(prng, 256)
+  const vectors = fillOf(prng, 512)
   const registers = BigUint64Array.from({ length: 16 }, (_, n) => BigInt(prng.next()) + BigInt(n))
   const outcome = run(caseOf([0x90], {}, { registers, vectors, flags: 0xcd5 }))[0]
   expect(outcome?.registers).toEqual(registers)

@@ -8,6 +8,8 @@ export const DATA_BASE = 0x10000000
 export const DATA_SIZE = 0x4000
 export const READ_ONLY_SIZE = 0x1000
 export const FILLED_SIZE = DATA_SIZE + READ_ONLY_SIZE
+export const VECTOR_BYTES = 32
+export const X87_BYTES = 160
 /** Code starts here. */
 export const CODE_BASE = 0x20000000
 export const CODE_SIZE_MAX = 0x1000
@@ -41,8 +43,10 @@ export type Case = {
   readonly registers: BigUint64Array
   readonly flags: number
   readonly mxcsr: number
-  /** xmm0 … xmm15, 16 bytes each. */
+  /** ymm0 … ymm15, 32 bytes each. */
   readonly vectors: Uint8Array
+  /** The first 160 bytes of an FXSAVE image (SDM vol. 1, table 10-2), MXCSR apart; absent: as after fninit, and not compared. */
+  readonly x87?: Uint8Array
   /** Eight-byte words over the common fill of the data area, at any offset; they may not overlap. */
   readonly patches: readonly Word[]
   /** Flags that the code leaves undefined at its end. */
@@ -59,8 +63,12 @@ export type Outcome = {
   readonly signal: number
   readonly signalCode: number
   readonly address: bigint
+  /** Exception vector and error code of a signal; 0 when there was none. */
+  readonly trap: number
+  readonly error: number
   readonly mxcsr: number
   readonly vectors: Uint8Array
+  readonly x87: Uint8Array
   /** Aligned words of the data area that differ from before, in order. */
   readonly changes: readonly Word[]
 }
