@@ -6,6 +6,7 @@ import { ADDEND, INDEX_MASK, INDEX_SHIFT, READ_TAG, WAY_SIZE, WRITE_TAG } from '
 import { assemble } from '../wasm/assemble.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
+import { cryptoHelpers } from './crypto-helpers.js'
 import { divisionHelpers } from './division-helpers.js'
 import { EXIT, READ, RETRY, WRITE } from './host.js'
 import {
@@ -201,6 +202,7 @@ export const HELPERS: readonly Helper[] = [
   { name: 'raise', params: ['i32', 'i32'], results: [], build: raise },
   ...divisionHelpers,
   ...stringHelpers,
+  ...cryptoHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
   { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },
   { name: 'fence', params: ['i32'], results: ['i32'], build: fence },

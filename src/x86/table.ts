@@ -6,6 +6,7 @@ import { arithmetic } from './forms/arithmetic.js'
 import { bits } from './forms/bit.js'
 import { conditional } from './forms/conditional.js'
 import { control } from './forms/control.js'
+import { crypto } from './forms/crypto.js'
 import { flag } from './forms/flag.js'
 import { move } from './forms/move.js'
 import { multiplication } from './forms/multiply.js'
@@ -37,6 +38,7 @@ export const FORMS: readonly Form[] = [
   ...sseShuffle,
   ...sseConvert,
   ...sse4,
+  ...crypto,
   ...x87Forms,
 ]
 FORMS.forEach((form, id) => {

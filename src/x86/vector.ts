@@ -166,9 +166,12 @@ export function broadcast(v: Node, shape: Exclude<Shape, 'i64x2'>, index: Node):
 export function extract(v: Node, shape: Shape, index: Node): Node {
   const wanted = and(index, i32(laneCount(shape) - 1))
   if (wanted.kind === 'const') return laneOf(v, shape, wanted.low)
-  if (shape === 'i64x2') return select(wanted, laneOf(v, shape, 1), laneOf(v, shape, 0))
+  if (shape === 'i64x2') return pickHalf(v, wanted)
   return laneOf(broadcast(v, shape, wanted), shape, 0)
 }
+
+/** The 64-bit lane that a bit (0 or 1) names. */
+export const pickHalf = (v: Node, bit: Node): Node => select(bit, laneOf(v, 'i64x2', 1), laneOf(v, 'i64x2', 0))
 
 /** v with the lane that `index` names (modulo) replaced by a value. */
 export function insert(v: Node, shape: Shape, index: Node, value: Node): Node {
