@@ -1,7 +1,7 @@
 // Unit tests run from the TypeScript sources through swc; whatever starts a worker or a process loads dist/.
 export default {
   testEnvironment: 'node',
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/fixtures/.cache/'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: [],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
