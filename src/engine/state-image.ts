@@ -1,10 +1,13 @@
 // A task's x87 and SSE state as the 512 bytes that FXSAVE stores (SDM vol. 1, table 10-2), from and to its record.
 
 import { MXCSR, VECTOR, VECTOR_STRIDE, X87, X87_CONTROL, X87_STATUS, X87_TAG } from './record.js'
+import { initialiseX87 } from './x87.js'
 
 export const FXSAVE_BYTES = 512
 /** Bits of MXCSR that software may set (fxsave's mask field). */
 const MXCSR_MASK = 0xffff
+/** All exceptions masked, to nearest (SDM vol. 1, 10.2.3). */
+const MXCSR_DEFAULT = 0x1f80
 
 /** Writes the 512-byte FXSAVE image (SDM vol. 1, table 10-2) of a task; also the fpstate of a signal frame. */
 export function saveLegacyState(view: DataView, task: number, image: DataView): void {
@@ -21,6 +24,13 @@ export function saveLegacyState(view: DataView, task: number, image: DataView): 
   image.setUint32(28, MXCSR_MASK, true)
   for (let n = 0; n < 8; n++) copyBytes(view, task + X87 + ((top + n) & 7) * 16, image, 32 + n * 16, 10)
   for (let n = 0; n < 16; n++) copyBytes(view, task + VECTOR + n * VECTOR_STRIDE, image, 160 + n * 16, 16)
+}
+
+/** What a new program and a signal handler find: the state of fninit, MXCSR's of a reset, vectors of zeros. */
+export function initialiseState(view: DataView, task: number): void {
+  initialiseX87(view, task)
+  view.setUint32(task + MXCSR, MXCSR_DEFAULT, true)
+  for (let at = 0; at < VECTOR_STRIDE * 16; at += 4) view.setUint32(task + VECTOR + at, 0, true)
 }
 
 /** Takes a task's x87 and SSE state from an FXSAVE image. */

@@ -16,7 +16,8 @@ import {
   stopStatus,
   termSignalOf,
 } from '../abi/wait.js'
-import { ASID, FS_BASE, MXCSR, POLL, RECORD_SIZE, X87_CONTROL } from '../engine/record.js'
+import { ASID, FS_BASE, POLL, RECORD_SIZE } from '../engine/record.js'
+import { initialiseState } from '../engine/state-image.js'
 import { CpuTime } from './cpu-time.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
@@ -92,8 +93,7 @@ export class Lifecycle {
     task.process.executable = program.path
     task.name = program.path.slice(program.path.lastIndexOf('/') + 1).slice(0, 15)
     words[(task.record + ASID) >> 2] = program.space.asid
-    words[(task.record + MXCSR) >> 2] = 0x1f80
-    words[(task.record + X87_CONTROL) >> 2] = 0x37f
+    initialiseState(this.#kernel.view, task.record)
     task.rip = program.entry
     task.setRegister(RSP, program.sp)
   }

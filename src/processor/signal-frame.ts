@@ -3,7 +3,6 @@
 // Offsets are abi/sigframe.ts. The floating-point state is the 512 bytes of FXSAVE; no XSAVE area follows.
 
 import {
-  FPSTATE,
   FPSTATE_SIZE,
   RED_ZONE_SIZE,
   RT_SIGFRAME,
@@ -18,27 +17,14 @@ import {
 import { SA, SIG, SIGINFO, SS, STACK, UNBLOCKABLE_LOW } from '../abi/signal.js'
 import { readUnsigned, writeWord } from '../abi/word.js'
 import { readFlags, writeFlags } from '../engine/flags-word.js'
-import {
-  FAULT_ADDRESS,
-  FAULT_ERROR,
-  FAULT_TRAP,
-  GPR,
-  MXCSR,
-  RIP,
-  VECTOR,
-  VECTOR_STRIDE,
-  X87,
-  X87_CONTROL,
-  X87_STATUS,
-  X87_TAG,
-} from '../engine/record.js'
+import { FAULT_ADDRESS, FAULT_ERROR, FAULT_TRAP, GPR, RIP } from '../engine/record.js'
+import { initialiseState, restoreLegacyState, saveLegacyState } from '../engine/state-image.js'
 import type { Action, SignalInfo } from './signals.js'
 import { RAX, RDI, RDX, RSI, RSP, type Task } from './task.js'
 
 /** Flags a program may set through a frame (FIX_EFLAGS): AC OF DF TF SF ZF AF PF CF RF. */
 const RESTORED_FLAGS = 0x50dd5
 const DIRECTION_TRAP = 0x500
-const MXCSR_MASK = 0xffff
 const FAULTS = new Set<number>([SIG.SEGV, SIG.BUS, SIG.ILL, SIG.FPE, SIG.TRAP])
 
 export function onAltStack(task: Task, sp: number): boolean {
@@ -64,7 +50,7 @@ export function pushFrame(task: Task, info: SignalInfo, action: Action): number 
   const frame = below - (below % 16) - 8
   if (frame < 0) return -1
   for (let word = 0; word < FPSTATE_SIZE; word += 4) view.setInt32(word, 0, true)
-  saveFloat(task, view)
+  saveLegacyState(record, task.record, view)
   if (memory.store(fpstate, FPSTATE_SIZE) < 0) return -1
 
   for (let word = 0; word < RT_SIGFRAME_SIZE; word += 4) view.setInt32(word, 0, true)
@@ -107,6 +93,8 @@ export function pushFrame(task: Task, info: SignalInfo, action: Action): number 
   task.setRegister(RDX, frame + RT_SIGFRAME.UCONTEXT)
   task.setRegister(RSP, frame)
   task.rip = action.handler
+  // fpu__clear_user_states: the handler starts as a new program does.
+  initialiseState(record, task.record)
   writeFlags(record, task.record, readFlags(record, task.record) & ~DIRECTION_TRAP)
   return 0
 }
@@ -129,33 +117,6 @@ export function writeInfo(view: DataView, at: number, info: SignalInfo): void {
   else {
     view.setInt32(at + SIGINFO.VALUE, info.valueLow, true)
     view.setInt32(at + SIGINFO.VALUE + 4, info.valueHigh, true)
-  }
-}
-
-function saveFloat(task: Task, view: DataView): void {
-  const record = task.kernel.view
-  const base = task.record
-  view.setUint16(FPSTATE.CWD, record.getUint16(base + X87_CONTROL, true), true)
-  view.setUint16(FPSTATE.SWD, record.getUint16(base + X87_STATUS, true), true)
-  view.setUint16(FPSTATE.TWD, record.getUint16(base + X87_TAG, true), true)
-  view.setUint32(FPSTATE.MXCSR, record.getUint32(base + MXCSR, true), true)
-  view.setUint32(FPSTATE.MXCSR_MASK, MXCSR_MASK, true)
-  copyWords(record, base + X87, view, FPSTATE.ST, 32)
-  for (let register = 0; register < 16; register++) {
-    copyWords(record, base + VECTOR + register * VECTOR_STRIDE, view, FPSTATE.XMM + 16 * register, 4)
-  }
-}
-
-function restoreFloat(task: Task, view: DataView): void {
-  const record = task.kernel.view
-  const base = task.record
-  record.setInt32(base + X87_CONTROL, view.getUint16(FPSTATE.CWD, true), true)
-  record.setInt32(base + X87_STATUS, view.getUint16(FPSTATE.SWD, true), true)
-  record.setInt32(base + X87_TAG, view.getUint16(FPSTATE.TWD, true), true)
-  record.setInt32(base + MXCSR, view.getUint32(FPSTATE.MXCSR, true) & MXCSR_MASK, true)
-  copyWords(view, FPSTATE.ST, record, base + X87, 32)
-  for (let register = 0; register < 16; register++) {
-    copyWords(view, FPSTATE.XMM + 16 * register, record, base + VECTOR + register * VECTOR_STRIDE, 4)
   }
 }
 
@@ -183,6 +144,6 @@ export function popFrame(task: Task): number {
   const fpstate = readUnsigned(view, machine + SIGCONTEXT.FPSTATE)
   if (fpstate === 0) return 0
   if (memory.load(fpstate, FPSTATE_SIZE) < 0) return -1
-  restoreFloat(task, view)
+  restoreLegacyState(record, task.record, view)
   return 0
 }
