@@ -1,8 +1,7 @@
 // Decoded code of one vCPU in shared memory: blocks by address space and guest address, the pages they came from, and the
 // hash table that wasm probes. Bounded: when it is full everything is dropped at the next visit to the root.
 
-import type { Decoded } from '../x86/decoder.js'
-import { SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
+import { branchTarget, type Decoded, SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
 import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
 import { HANDLER_OF } from './hub-module.js'
@@ -260,7 +259,7 @@ export class CodeCache {
     words[(record + layout.IMMEDIATE) >> 2] = decoded.immediateLow
     words[(record + layout.IMMEDIATE + 4) >> 2] = decoded.immediateHigh
     this.#setAddress(record + layout.NEXT, decoded.next)
-    this.#setAddress(record + layout.TARGET, decoded.next + decoded.immediateLow)
+    this.#setAddress(record + layout.TARGET, branchTarget(decoded))
   }
 }
 

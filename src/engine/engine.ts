@@ -296,7 +296,7 @@ export class Engine {
       cache.writeInstruction(record, decoded)
       record += layout.DECODED_SIZE
       address = decoded.next
-      const flow = flowOf(decoded.form)
+      const flow = flowOf(decoded.form, decoded.width)
       if (flow === 'jump' || flow === 'ret' || flow === 'raise') {
         cache.commit(record)
         cache.enter(asid, start, address, head)

@@ -8,6 +8,7 @@ import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
 import { cryptoHelpers } from './crypto-helpers.js'
 import { divisionHelpers } from './division-helpers.js'
+import { enterHelper } from './enter-helper.js'
 import { EXIT, READ, RETRY, WRITE } from './host.js'
 import {
   CROSS_FIRST,
@@ -202,6 +203,7 @@ export const HELPERS: readonly Helper[] = [
   { name: 'raise', params: ['i32', 'i32'], results: [], build: raise },
   ...divisionHelpers,
   ...stringHelpers,
+  enterHelper,
   ...cryptoHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
   { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },

@@ -109,6 +109,12 @@ class FieldEnvironment implements Environment {
   offset(): Node {
     return { kind: 'field', type: 'i64', name: 'offset' }
   }
+  addressMask(): Node {
+    return { kind: 'field', type: 'i64', name: 'addressMask' }
+  }
+  segmentBase(): Node {
+    return { kind: 'field', type: 'i64', name: 'segmentBase' }
+  }
   next(): Node {
     return { kind: 'field', type: 'i64', name: 'next' }
   }
@@ -195,18 +201,25 @@ class HandlerTarget implements Target {
 
   field(name: FieldName, type: 'i32' | 'i64'): void {
     const { code } = this
-    if (name !== 'address' && name !== 'offset') {
-      code.get(RECORD)
-      const offset = name === 'immediate' ? decoded.IMMEDIATE : name === 'next' ? decoded.NEXT : decoded.TARGET
-      code.memory(`${type}.load`, offset)
-      return
-    }
     const register = (field: number, load: string) => {
       code.get(TASK)
       code.get(RECORD)
       code.memory(load, field)
       code.op('i32.add')
       code.memory('i64.load', 0)
+    }
+    const mask = () => {
+      code.get(RECORD)
+      code.memory('i32.load8_u', decoded.MASK)
+      code.memory('i64.load', decoded.MASKS)
+    }
+    if (name === 'addressMask') return mask()
+    if (name === 'segmentBase') return register(decoded.SEGMENT, 'i32.load8_u')
+    if (name !== 'address' && name !== 'offset') {
+      code.get(RECORD)
+      const offset = name === 'immediate' ? decoded.IMMEDIATE : name === 'next' ? decoded.NEXT : decoded.TARGET
+      code.memory(`${type}.load`, offset)
+      return
     }
     register(decoded.BASE, 'i32.load')
     register(decoded.INDEX, 'i32.load')
@@ -217,9 +230,7 @@ class HandlerTarget implements Target {
     code.get(RECORD)
     code.memory('i64.load', decoded.DISPLACEMENT)
     code.op('i64.add')
-    code.get(RECORD)
-    code.memory('i32.load8_u', decoded.MASK)
-    code.memory('i64.load', decoded.MASKS)
+    mask()
     code.op('i64.and')
     if (name === 'address') {
       register(decoded.SEGMENT, 'i32.load8_u')

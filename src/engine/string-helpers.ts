@@ -12,14 +12,21 @@ const RCX = `+${GPR + 8}`
 const RSI = `+${GPR + 48}`
 const RDI = `+${GPR + 56}`
 const DIRECTION = 0x400
+const TRAP = 0x100
 
-const signature = '(param $task i32) (param $size i32) (param $kind i32)'
+/** Bytes an element has, what ends a comparison, what the address size leaves of rsi, rdi and rcx, and the base of the source's segment. */
+const signature = '(param $task i32) (param $size i32) (param $kind i32) (param $mask i64) (param $segment i64)'
+/** The address that a pointer register holds. */
+const address = (register: string) =>
+  register === RSI
+    ? `(i64.add (i64.and (i64.load $task ${RSI}) $mask) $segment)`
+    : `(i64.and (i64.load $task ${register}) $mask)`
 const locals = `(local $count i64) (local $step i64) (local $n i32) (local $from i32) (local $to i32) (local $i i32)
-  (local $bytes i32) (local $a i64) (local $b i64) (local $compared i32) (local $result i64) (local $borrow i64)`
+  (local $bytes i32) (local $a i64) (local $b i64) (local $compared i32) (local $result i64) (local $borrow i64) (local $single i32)`
 
 /** $n ← elements that fit before the end of the page of the pointer at `register`, at most the current $n. */
 const fit = (register: string) => `
-  (set $i (i32.div_u (i32.sub (i32 4096) (i32.and (i32.wrap_i64 (i64.load $task ${register})) (i32 4095))) $size))
+  (set $i (i32.div_u (i32.sub (i32 4096) (i32.and (i32.wrap_i64 ${address(register)}) (i32 4095))) $size))
   (set $n (select $i $n (i32.lt_u $i $n)))`
 
 const load = (into: string, host: string) => `
@@ -32,21 +39,25 @@ const save = (host: string, value: string) => `
   (if (i32.eq $size (i32 4)) (then (i64.store32 ${host} ${value})) (else (i64.store ${host} ${value})))))))`
 
 const advance = (register: string, by: string) =>
-  `(i64.store $task (i64.add (i64.load $task ${register}) ${by}) ${register})`
+  `(i64.store $task (i64.and (i64.add (i64.load $task ${register}) ${by}) $mask) ${register})`
 const host = (into: string, register: string, access: number) => `
-  (if (i32.eqz (tee ${into} (call $translatePage $task (i64.load $task ${register}) (i32 ${access})))) (then (return (i32 1))))`
+  (if (i32.eqz (tee ${into} (call $translatePage $task ${address(register)} (i32 ${access})))) (then (return (i32 1))))`
 /** The element may cross a page: through the scratch area. */
 const element = (into: string, register: string, access: number) => `
-  (if (i32.eqz (tee ${into} (call $${access === READ ? 'readable' : 'writable'} $task (i64.load $task ${register}) $size))) (then (return (i32 1))))`
+  (if (i32.eqz (tee ${into} (call $${access === READ ? 'readable' : 'writable'} $task ${address(register)} $size))) (then (return (i32 1))))`
 const commitElement = '(call $commitCrossing $task $to)'
 
 /** The frame of all five: count down, a chunk or one element at a time, leaving at a poll. */
 const repeated = (registers: readonly string[], chunk: string, single: string, after = '') => `${signature} ${locals}
   (set $step (i64.extend_i32_u $size))
   (if (i32.and (i32.load $task +${FLAG_OTHER}) (i32 ${DIRECTION})) (then (set $step (i64.sub (i64 0) $step))))
+  ;; one at a time: backwards, single-stepping, or where a pointer of 32 bits may wrap inside a page
+  (set $single (i32.or (i64.lt_s $step (i64 0)) (i32.or
+    (i32.and (i32.load $task +${FLAG_OTHER}) (i32 ${TRAP}))
+    (i64.ne (i64.mul $segment (i64.add $mask (i64 1))) (i64 0)))))
   (block $done
     (loop $more
-      (set $count (i64.load $task ${RCX}))
+      (set $count ${address(RCX)})
       (br_if $done (i64.eqz $count))
       (if (i32.and (i32.load $task +${POLL}) $compared) (then
         ${after}
@@ -55,7 +66,7 @@ const repeated = (registers: readonly string[], chunk: string, single: string, a
       (set $compared (i32 1))
       (set $n (select (i32 4096) (i32.wrap_i64 $count) (i64.gt_u $count (i64 4096))))
       ${registers.map(fit).join('')}
-      (if (i32.or (i32.eqz $n) (i64.lt_s $step (i64 0)))
+      (if (i32.or (i32.eqz $n) $single)
         (then
           ${single}
           (i64.store $task (i64.sub $count (i64 1)) ${RCX})
@@ -149,7 +160,7 @@ const scas = repeated(
 
 const row = (name: string, source: string, stopping: string): Helper => ({
   name,
-  params: ['i32', 'i32', 'i32'],
+  params: ['i32', 'i32', 'i32', 'i64', 'i64'],
   results: ['i32'],
   build: (hub) => assemble(source.replace('STOP', stopping), (called) => hub.index(called)),
 })

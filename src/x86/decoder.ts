@@ -73,8 +73,11 @@ export const newDecoded = (): Decoded => ({
   repeat: 'none',
 })
 
-/** Target of the instruction's relative branch. */
-export const branchTarget = (decoded: Decoded): number => decoded.next + decoded.immediateLow
+/** Target of the instruction's relative branch; with a 66 prefix AMD's CPUs cut it to 16 bits (APM vol. 3, near branches). */
+export function branchTarget({ next, immediateLow, width }: Decoded): number {
+  const target = next + immediateLow
+  return width === 16 ? target & 0xffff : target
+}
 
 // ---- dispatch: (map, opcode) → rows, those with a mandatory prefix first ---------------------------------------------
 
@@ -124,7 +127,7 @@ function immediateSize(operand: Operand, width: Width, address32: boolean): numb
           return width / 8
       }
     case 'J':
-      return operand.size === 'b' ? 1 : 4
+      return operand.size === 'b' ? 1 : width === 16 ? 2 : 4
     case 'O':
       return address32 ? 4 : 8
     default:

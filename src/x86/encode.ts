@@ -38,6 +38,9 @@ export type Instruction = {
   readonly immediates: readonly bigint[]
   readonly lock: boolean
   readonly repeat: 'none' | 'f3' | 'f2'
+  /** Prefixes of an instruction whose memory operands are implied: strings, xlat, loops. */
+  readonly segment?: 'fs' | 'gs'
+  readonly address32?: boolean
   /** Emit a REX prefix that nothing needs. */
   readonly rex: boolean
 }
@@ -55,7 +58,7 @@ export const immediateOperands = (form: Form): readonly Operand[] =>
 
 /** Bytes of an immediate, branch offset or absolute address. */
 export function immediateBytes({ kind, size }: Operand, width: Width): number {
-  if (kind === 'J') return size === 'b' ? 1 : 4
+  if (kind === 'J') return size === 'b' ? 1 : width === 16 ? 2 : 4
   if (kind === 'O') return 8
   if (size === 'b') return 1
   if (size === 'w') return 2
@@ -124,8 +127,9 @@ export function encode(instruction: Instruction, address: number): Uint8Array {
   const bytes: number[] = []
   if (lock) bytes.push(0xf0)
   if (repeat !== 'none') bytes.push(repeat === 'f3' ? 0xf3 : 0xf2)
-  if (typeof rm === 'object' && rm.segment !== undefined) bytes.push(rm.segment === 'fs' ? 0x64 : 0x65)
-  if (typeof rm === 'object' && rm.address32 === true) bytes.push(0x67)
+  const { segment, address32 } = typeof rm === 'object' ? rm : instruction
+  if (segment !== undefined) bytes.push(segment === 'fs' ? 0x64 : 0x65)
+  if (address32 === true) bytes.push(0x67)
   if (width === 16 && hasVariableSize(form) && form.prefix !== '66') bytes.push(0x66)
   bytes.push(...PREFIX_BYTES[form.prefix])
   const rex = rexBits(instruction) | (instruction.rex ? 0x40 : 0)

@@ -2,7 +2,7 @@
 
 import { CANONICAL } from './flags.js'
 import type { Form } from './form.js'
-import { i32, i64 } from './ir.js'
+import { i32, i64, type Width } from './ir.js'
 import { type Environment, Sem } from './semantics.js'
 
 /** `next`: falls through; `branch`: falls through or goes to the relative target; `call`: comes back to the next instruction. */
@@ -15,6 +15,8 @@ const PROBE: Environment = {
   offset: () => i64(0),
   next: () => i64(0),
   target: () => i64(0),
+  addressMask: () => i64(-1),
+  segmentBase: () => i64(0),
   flags: () => CANONICAL,
   memory: false,
   baseIsStack: false,
@@ -22,13 +24,15 @@ const PROBE: Environment = {
   repeat: 'none',
 }
 
-const known = new Map<Form, Flow>()
+/** By operand size: a call of 16 bits does not come back to the next instruction. */
+const known = { 16: new Map<Form, Flow>(), other: new Map<Form, Flow>() }
 
-export function flowOf(form: Form): Flow {
+export function flowOf(form: Form, width: Width): Flow {
   if (!form.options.ends) return 'next'
-  const cached = known.get(form)
+  const flows = known[width === 16 ? 16 : 'other']
+  const cached = flows.get(form)
   if (cached !== undefined) return cached
-  const sem = new Sem(form, form.widths[0] ?? 64, { ...PROBE, memory: !form.register })
+  const sem = new Sem(form, width, { ...PROBE, memory: !form.register })
   form.semantics(sem)
   const last = sem.finish().at(-1)
   const flow: Flow =
@@ -39,6 +43,6 @@ export function flowOf(form: Form): Flow {
         : last?.kind === 'raise' && last.condition === undefined
           ? 'raise'
           : 'next'
-  known.set(form, flow)
+  flows.set(form, flow)
   return flow
 }

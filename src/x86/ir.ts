@@ -11,7 +11,7 @@ export type Width = 8 | 16 | 32 | 64
 /** Fields of the interpreter's decoded record that stand for operands (engine/decoded.ts lays them out). */
 export type Field = 'reg0' | 'reg1' | 'reg2'
 
-export type FieldName = 'immediate' | 'address' | 'offset' | 'next' | 'target'
+export type FieldName = 'immediate' | 'address' | 'offset' | 'next' | 'target' | 'addressMask' | 'segmentBase'
 
 /** A register: of a known index (regions), or named by a field of the decoded record (interpreter). */
 export type Ref =

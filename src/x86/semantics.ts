@@ -5,7 +5,22 @@
 
 import { unreachable } from '../lib/assert.js'
 import { MEMORY } from '../wasm/opcodes.js'
-import { add, constant, cut, integerType, lane, pure, sext64, signExtend, sub, wrap, zext64 } from './expr.js'
+import {
+  add,
+  and,
+  constant,
+  cut,
+  gtU,
+  integerType,
+  lane,
+  pure,
+  sext64,
+  shrS,
+  signExtend,
+  sub,
+  wrap,
+  zext64,
+} from './expr.js'
 import { condition } from './flags.js'
 import type { Form, Operand } from './form.js'
 import {
@@ -34,6 +49,10 @@ export interface Environment {
   address(): Node
   /** The same without the segment base, for lea. */
   offset(): Node
+  /** What a 67 prefix leaves of an address: all bits, or 32 (i64). */
+  addressMask(): Node
+  /** Base of the segment that a prefix names, or 0 (i64). */
+  segmentBase(): Node
   /** Address of the next instruction (i64). */
   next(): Node
   /** Target of a relative branch (i64). */
@@ -58,6 +77,9 @@ export const RSP = 4
 export const RBP = 5
 export const RSI = 6
 export const RDI = 7
+
+/** The exception vector. */
+export const GENERAL_PROTECTION = 13
 
 const BYTES = { b: 1, w: 2, d: 4, q: 8, x: 16, u: 16 } as const
 
@@ -205,6 +227,16 @@ export class Sem {
     return this.#environment.offset()
   }
 
+  /** Cuts an address, or a count in rcx, that the instruction implies to the address size. */
+  addressSized(value: Node): Node {
+    return and(value, this.#environment.addressMask())
+  }
+
+  /** Base of the segment of an implied operand that a prefix may override. */
+  segmentBase(): Node {
+    return this.#environment.segmentBase()
+  }
+
   // ---- registers ------------------------------------------------------------------------------------------------
 
   get(ref: Ref, width: Width | 128): Node {
@@ -343,6 +375,17 @@ export class Sem {
     this.effects.push({ kind: 'jump', target })
   }
 
+  /** An indirect jump. */
+  jumpTo(target: Node): void {
+    this.checkTarget(target)
+    this.jump(target)
+  }
+
+  /** A branch to an address that is not canonical is #GP where it is taken (SDM vol. 1, 3.3.7.1), with nothing done. */
+  checkTarget(target: Node): void {
+    if (this.width === 64) this.raise(GENERAL_PROTECTION, gtU(add(shrS(target, i64(47)), i64(1)), i64(1)))
+  }
+
   /** To the relative target when the condition holds, else on. */
   branch(when: Node): void {
     this.effects.push({ kind: 'branch', condition: when, target: this.target() })
@@ -353,10 +396,12 @@ export class Sem {
     this.effects.push({ kind: 'callTo', target, returnTo: this.next() })
   }
 
-  ret(extra: number | Node): void {
+  ret(extra: 0 | Node): void {
     const rsp = this.reg(RSP, 64)
-    const target = this.load(rsp, 64)
-    this.setReg(RSP, 64, add(rsp, typeof extra === 'number' ? i64(8 + extra) : add(i64(8), extra)))
+    const target = zext64(this.load(rsp, this.width))
+    this.checkTarget(target)
+    const popped = i64(this.width / 8)
+    this.setReg(RSP, 64, add(rsp, typeof extra === 'number' ? popped : add(popped, extra)))
     this.effects.push({ kind: 'ret', target })
   }
 

@@ -1,6 +1,7 @@
 // Data flow over a region: which registers may differ from the task record (dirty), which hold a value still wanted (live), and
 // where the flags matter. A register set is a pair of bit masks; bit 16 of the general mask stands for the flags.
 
+import { branchTarget } from '../../x86/decoder.js'
 import type { Effect, Node, Width } from '../../x86/ir.js'
 import { inputs } from '../lower.js'
 import type { Block, Instruction } from './discover.js'
@@ -85,7 +86,7 @@ export function summarise(effects: readonly Effect[]): Summary {
 
 /** The address of a direct call. */
 const calledAddress = ({ decoded, flow }: Instruction): number | undefined =>
-  flow === 'call' && decoded.form.operands[0]?.kind === 'J' ? decoded.next + decoded.immediateLow : undefined
+  flow === 'call' && decoded.form.operands[0]?.kind === 'J' ? branchTarget(decoded) : undefined
 
 const partial = (width: Width | 128) => width === 8 || width === 16
 

@@ -39,7 +39,7 @@ function record(decoded: Decoded): Instruction {
   const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
   decoded.form.semantics(sem)
   const effects = sem.finish()
-  return { decoded, flow: flowOf(decoded.form), effects, summary: summarise(effects) }
+  return { decoded, flow: flowOf(decoded.form, decoded.width), effects, summary: summarise(effects) }
 }
 
 /** Plans the region that starts at `entry`; undefined when there is nothing to compile. */

@@ -1,7 +1,7 @@
 // Finds the code of a region: from an entry along direct branches, bounded, cut into basic blocks. Calls stay inside a block
 // (they come back); what lies beyond the bounds, or was never reached, is an exit.
 
-import type { Decoded } from '../../x86/decoder.js'
+import { branchTarget, type Decoded } from '../../x86/decoder.js'
 import type { Flow } from '../../x86/flow.js'
 import type { Effect } from '../../x86/ir.js'
 import type { Summary } from './analyse.js'
@@ -45,7 +45,7 @@ const isSite = (effect: Effect) =>
 /** The direct target of an instruction, if it has one. */
 function targetOf({ decoded, flow }: Instruction): number | undefined {
   return (flow === 'branch' || flow === 'jump') && decoded.form.operands[0]?.kind === 'J'
-    ? decoded.next + decoded.immediateLow
+    ? branchTarget(decoded)
     : undefined
 }
 

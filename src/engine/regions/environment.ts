@@ -44,10 +44,18 @@ export class KnownEnvironment implements Environment {
   }
 
   address(): Node {
+    return this.#decoded.segment === SEGMENT_NONE ? this.offset() : add(this.segmentBase(), this.offset())
+  }
+
+  addressMask(): Node {
+    return this.#decoded.address32 ? i64(-1, 0) : i64(-1)
+  }
+
+  segmentBase(): Node {
     const { segment } = this.#decoded
-    if (segment === SEGMENT_NONE) return this.offset()
-    const base: Node = { kind: 'word', type: 'i64', offset: segment === SEGMENT_FS ? WORD.fsBase : WORD.gsBase }
-    return add(base, this.offset())
+    return segment === SEGMENT_NONE
+      ? i64(0)
+      : { kind: 'word', type: 'i64', offset: segment === SEGMENT_FS ? WORD.fsBase : WORD.gsBase }
   }
 
   offset(): Node {
@@ -61,7 +69,7 @@ export class KnownEnvironment implements Environment {
       sum = sum === undefined ? scaled : add(sum, scaled)
     }
     sum = sum === undefined ? fixed : add(sum, fixed)
-    return address32 ? and(sum, i64(-1, 0)) : sum
+    return address32 ? and(sum, this.addressMask()) : sum
   }
 
   next(): Node {

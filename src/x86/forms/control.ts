@@ -1,9 +1,9 @@
 // Control flow: jumps, calls, returns, and the stack instructions that go with them.
 
-import { add, and, cut, eqz, ne, sub, zext64 } from '../expr.js'
+import { add, and, cut, eqz, ne, sub, wrap, zext64 } from '../expr.js'
 import { type Form, form } from '../form.js'
-import { i64 } from '../ir.js'
-import { RBP, RCX, RSP, type Semantics } from '../semantics.js'
+import { i64, type Node } from '../ir.js'
+import { RBP, RCX, RSP, type Sem, type Semantics } from '../semantics.js'
 
 /** Condition code suffixes in encoding order (SDM appendix B.1.4.7). */
 export const CONDITION_NAMES = [
@@ -26,17 +26,28 @@ export const CONDITION_NAMES = [
 ] as const
 
 const jump: Semantics = (s) => s.jump(s.target())
-const jumpIndirect: Semantics = (s) => s.jump(s.read(0))
-const call: Semantics = (s) => s.callTo(s.target())
-const callIndirect: Semantics = (s) => s.callTo(s.read(0))
+const jumpIndirect: Semantics = (s) => s.jumpTo(zext64(s.read(0)))
+const call: Semantics = (s) => callNear(s, s.target())
+const callIndirect: Semantics = (s) => {
+  const target = zext64(s.read(0))
+  s.checkTarget(target)
+  callNear(s, target)
+}
 const ret: Semantics = (s) => s.ret(0)
 const retPopping: Semantics = (s) => s.ret(zext64(cut(s.read(0), 16)))
 
-/** loop, loope, loopne: the count is rcx. */
+/** With a 66 prefix only 16 bits of the return address are pushed: whoever returns goes elsewhere (APM vol. 3, CALL). */
+function callNear(s: Sem, target: Node): void {
+  if (s.width !== 16) return s.callTo(target)
+  s.push(cut(wrap(s.next()), 16), 16)
+  s.jump(target)
+}
+
+/** loop, loope, loopne: the count is rcx, or ecx with a 67 prefix. */
 const loop =
   (code?: number): Semantics =>
   (s) => {
-    const count = sub(s.reg(RCX, 64), i64(1))
+    const count = s.addressSized(sub(s.reg(RCX, 64), i64(1)))
     s.setReg(RCX, 64, count)
     const more = ne(count, i64(0))
     s.branch(code === undefined ? more : and(more, s.condition(code)))
@@ -59,36 +70,36 @@ const popMemory: Semantics = (s) => {
 
 const leave: Semantics = (s) => {
   const frame = s.reg(RBP, 64)
-  const value = s.load(frame, 64)
-  s.setReg(RSP, 64, add(frame, i64(8)))
-  s.setReg(RBP, 64, value)
+  const value = s.load(frame, s.width)
+  s.setReg(RSP, 64, add(frame, i64(s.width / 8)))
+  s.setReg(RBP, s.width, value)
 }
 
 const ends = { ends: true, untestable: true }
-const _near = { ...ends, default64: true }
+const near = { ...ends, default64: true }
 
 export const control: readonly Form[] = [
-  form('EB', 'jmp', 'Jb', jump, ends),
-  form('E9', 'jmp', 'Jz', jump, ends),
-  form('FF /4', 'jmp', 'Eq', jumpIndirect, ends),
-  form('E8', 'call', 'Jz', call, ends),
-  form('FF /2', 'call', 'Eq', callIndirect, ends),
-  form('C3', 'ret', '', ret, ends),
-  form('C2', 'ret', 'Iw', retPopping, ends),
+  form('EB', 'jmp', 'Jb', jump, near),
+  form('E9', 'jmp', 'Jz', jump, near),
+  form('FF /4', 'jmp', 'Ev', jumpIndirect, near),
+  form('E8', 'call', 'Jz', call, near),
+  form('FF /2', 'call', 'Ev', callIndirect, near),
+  form('C3', 'ret', '', ret, near),
+  form('C2', 'ret', 'Iw', retPopping, near),
   ...CONDITION_NAMES.flatMap((name, code) => {
     const semantics: Semantics = (s) => s.branch(s.condition(code))
     const low = code.toString(16).toUpperCase()
-    return [form(`7${low}`, `j${name}`, 'Jb', semantics, ends), form(`0F 8${low}`, `j${name}`, 'Jz', semantics, ends)]
+    return [form(`7${low}`, `j${name}`, 'Jb', semantics, near), form(`0F 8${low}`, `j${name}`, 'Jz', semantics, near)]
   }),
-  form('E0', 'loopne', 'Jb', loop(5), ends),
-  form('E1', 'loope', 'Jb', loop(4), ends),
-  form('E2', 'loop', 'Jb', loop(), ends),
-  form('E3', 'jrcxz', 'Jb', (s) => s.branch(eqz(s.reg(RCX, 64))), ends),
+  form('E0', 'loopne', 'Jb', loop(5), near),
+  form('E1', 'loope', 'Jb', loop(4), near),
+  form('E2', 'loop', 'Jb', loop(), near),
+  form('E3', 'jrcxz', 'Jb', (s) => s.branch(eqz(s.addressSized(s.reg(RCX, 64)))), near),
   form('50+r', 'push', 'Zv', push, { default64: true }),
   form('58+r', 'pop', 'Zv', popRegister, { default64: true }),
   form('FF /6', 'push', 'Ev', push, { default64: true }),
   form('8F /0', 'pop', 'Ev', popMemory, { default64: true }),
   form('68', 'push', 'Iz', push, { default64: true }),
   form('6A', 'push', 'Ibs', push, { default64: true }),
-  form('C9', 'leave', '', leave),
+  form('C9', 'leave', '', leave, { default64: true }),
 ]

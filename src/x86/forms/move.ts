@@ -68,7 +68,10 @@ const loadSelector: Semantics = (s) => {
 const bswap: Semantics = (s) => s.write(0, s.width === 16 ? i32(0) : byteSwap(s.read(0), s.width))
 const movbe: Semantics = (s) => s.write(0, byteSwap(s.read(1), s.width))
 
-const xlat: Semantics = (s) => s.setReg(RAX, 8, s.load(add(s.reg(RBX, 64), zext64(s.reg(RAX, 8))), 8))
+const xlat: Semantics = (s) => {
+  const offset = s.addressSized(add(s.reg(RBX, 64), zext64(s.reg(RAX, 8))))
+  s.setReg(RAX, 8, s.load(add(offset, s.segmentBase()), 8))
+}
 
 /** With memory it is always locked (SDM vol. 2C, XCHG). */
 const xchg: Semantics = (s) => {

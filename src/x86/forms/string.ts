@@ -1,5 +1,5 @@
 // String instructions. One step is IR; with a repeat prefix a helper of the hub does the loop, interruptibly.
-// Not covered: a segment override of the source, and 32-bit addresses (67).
+// A segment prefix counts for the source alone; 67 makes addresses and the count 32 bits wide.
 
 import { add, and, cut, shrU, sub, zext64 } from '../expr.js'
 import { subFlags } from '../flags.js'
@@ -22,39 +22,44 @@ function stepOf(s: Sem, width: Width): Node {
 type Step = (s: Sem, width: Width) => void
 const advance = (s: Sem, width: Width, ...registers: number[]) => {
   const step = stepOf(s, width)
-  for (const register of registers) s.setReg(register, 64, add(s.reg(register, 64), step))
+  for (const register of registers) s.setReg(register, 64, s.addressSized(add(s.reg(register, 64), step)))
 }
+const source = (s: Sem): Node => add(s.addressSized(s.reg(RSI, 64)), s.segmentBase())
+const destination = (s: Sem): Node => s.addressSized(s.reg(RDI, 64))
 
 const move: Step = (s, width) => {
-  s.store(s.reg(RDI, 64), width, s.load(s.reg(RSI, 64), width))
+  s.store(destination(s), width, s.load(source(s), width))
   advance(s, width, RSI, RDI)
 }
 const store: Step = (s, width) => {
-  s.store(s.reg(RDI, 64), width, s.reg(RAX, width))
+  s.store(destination(s), width, s.reg(RAX, width))
   advance(s, width, RDI)
 }
 const load: Step = (s, width) => {
-  s.setReg(RAX, width, s.load(s.reg(RSI, 64), width))
+  s.setReg(RAX, width, s.load(source(s), width))
   advance(s, width, RSI)
 }
 const difference = (s: Sem, width: Width, a: Node, b: Node) => s.flags(subFlags(width, a, b, cut(sub(a, b), width)))
 const compare: Step = (s, width) => {
-  const a = s.load(s.reg(RSI, 64), width)
-  difference(s, width, a, s.load(s.reg(RDI, 64), width))
+  const a = s.load(source(s), width)
+  difference(s, width, a, s.load(destination(s), width))
   advance(s, width, RSI, RDI)
 }
 const scan: Step = (s, width) => {
-  difference(s, width, s.reg(RAX, width), s.load(s.reg(RDI, 64), width))
+  difference(s, width, s.reg(RAX, width), s.load(destination(s), width))
   advance(s, width, RDI)
 }
 
-/** The helper is told the element's size in bytes, and 1 for repne. F2 is plain rep where ZF is not asked. */
+/** The helper is told the element's size in bytes, 1 for repne, address size and segment. F2 is plain rep where ZF is not asked. */
 const string =
   (step: Step, helper: string, tests: boolean): Semantics =>
   (s) => {
     const width = s.widthOf(0)
     if (s.repeat === 'none') step(s, width)
-    else s.sync(helper, i32(width / 8), i32(tests && s.repeat === 'f2' ? 1 : 0))
+    else {
+      const kind = i32(tests && s.repeat === 'f2' ? 1 : 0)
+      s.sync(helper, i32(width / 8), kind, s.addressSized(i64(-1)), s.segmentBase())
+    }
   }
 
 const rows = (

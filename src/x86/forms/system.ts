@@ -4,7 +4,7 @@
 import { and, cut, eq, ne, shl, shrS, shrU, sub, wrap, zext64 } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, i64 } from '../ir.js'
-import { RBP, RSP, type Semantics } from '../semantics.js'
+import type { Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
 import { rflags } from './flag.js'
 
@@ -59,18 +59,8 @@ const legacyState =
     s.sync(name, s.address())
   }
 
-/** enter with nesting level 0, the only one compilers use; others are refused with #UD. The immediate is size | level << 16. */
-const enter: Semantics = (s) => {
-  const immediate = s.immediate()
-  s.raise(UNDEFINED_OPCODE, and(shrU(immediate, i32(16)), i32(31)))
-  const frame = sub(s.reg(RSP, 64), i64(s.width / 8))
-  s.store(frame, s.width, s.reg(RBP))
-  const top = sub(frame, zext64(and(immediate, i32(0xffff))))
-  // The new top of the stack must be writable (SDM vol. 2A, ENTER); the push has happened by then, as on the CPU.
-  s.modifyAt(top, s.width)
-  s.setReg(RBP, s.width, frame)
-  s.setReg(RSP, 64, top)
-}
+/** The immediate is size | level << 16. The helper pushes one frame pointer after the other, as the CPU does. */
+const enter: Semantics = (s) => s.sync('enterFrame', s.immediate(), i32(s.width / 8))
 
 const untestable = { untestable: true }
 const ends = { untestable: true, ends: true }
@@ -120,8 +110,9 @@ export const system: readonly Form[] = [
   form('F1', 'int1', '', raises(1), ends),
   form('CD', 'int', 'Ib', interrupt, ends),
   form('0F 0B', 'ud2', '', raises(UNDEFINED_OPCODE), ends),
-  form('0F B9 /r', 'ud1', 'Gv Ev', raises(UNDEFINED_OPCODE), ends),
-  form('0F FF /r', 'ud0', 'Gv Ev', raises(UNDEFINED_OPCODE), ends),
+  // AMD's CPUs raise before they fetch a modrm byte.
+  form('0F B9', 'ud1', '', raises(UNDEFINED_OPCODE), ends),
+  form('0F FF', 'ud0', '', raises(UNDEFINED_OPCODE), ends),
   ...PRIVILEGED.map(([encoding, name, operands]) => form(encoding, name, operands, raises(GENERAL_PROTECTION), ends)),
   form('F3 0F AE /0', 'rdfsbase', 'Ry', readBase(WORD.fsBase), untestable),
   form('F3 0F AE /1', 'rdgsbase', 'Ry', readBase(WORD.gsBase), untestable),

@@ -102,6 +102,17 @@ function placeMemory(target: number, prng: Prng): Placed {
   return { operand: { base, index, scale, displacement, displacementSize }, registers }
 }
 
+/** The same through a 67 prefix, which leaves 32 bits of the sum, or gs, whose base is zero. */
+function vary({ operand, registers }: Placed, prng: Prng): Placed {
+  const kind = prng.below(20)
+  if (kind === 0) return { operand: { ...operand, segment: 'gs' }, registers }
+  if (kind !== 1) return { operand, registers }
+  const varied = new Map(registers)
+  const value = varied.get(operand.base)
+  if (value !== undefined) varied.set(operand.base, value ^ (BigInt(prng.next()) << 32n))
+  return { operand: { ...operand, address32: true }, registers: varied }
+}
+
 const CODES_WITH_REX = 16
 function chooseRegister(byte: boolean, prng: Prng): number {
   return byte && prng.chance(0.2) ? prng.pick(HIGH_BYTES) : prng.below(CODES_WITH_REX)
@@ -119,6 +130,8 @@ export type Choice = {
 }
 
 const BIT_TEST = /^bt[src]?$/
+/** Beside the string instructions, these imply an address or a count in rcx. */
+const IMPLIED = /^(xlat|loop|jrcxz)/
 
 /** Picks an instruction's operands. */
 export function generate(form: Form, width: Width, prng: Prng, choice: Choice = {}): Draft {
@@ -129,7 +142,9 @@ export function generate(form: Form, width: Width, prng: Prng, choice: Choice = 
     // A bit offset that is part of the address too would reach anywhere.
     const { reg, rm } = draft.instruction
     const strays = BIT_TEST.test(form.mnemonic) && typeof rm === 'object' && draft.registers.has(reg)
-    if (encodable(draft.instruction) && !isNop && !strays) return draft
+    // Nor is the stack where the code is.
+    const pushesOnCode = form.mnemonic === 'call' && rm === 4
+    if (encodable(draft.instruction) && !isNop && !strays && !pushesOnCode) return draft
   }
 }
 
@@ -148,7 +163,7 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
   const useMemory =
     form.memory && (!form.register || (choice.rm === undefined ? prng.chance(0.5) : choice.rm === 'memory'))
   if (form.modrm && useMemory) {
-    const placed = (choice.place ?? placeMemory)(target, prng)
+    const placed = choice.place?.(target, prng) ?? vary(placeMemory(target, prng), prng)
     rm = placed.operand
     registers = placed.registers
   } else if (form.modrm) {
@@ -166,7 +181,11 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
         ? 'f2'
         : 'f3'
   const rex = prng.chance(0.1)
-  return { instruction: { form, width, reg, rm, immediates, lock, repeat, rex }, registers, target }
+  const implied = !form.modrm && (form.operands.some(({ kind }) => 'XY'.includes(kind)) || IMPLIED.test(form.mnemonic))
+  const prefixes = implied
+    ? { address32: prng.chance(0.2), ...(prng.chance(0.1) ? { segment: 'gs' as const } : {}) }
+    : {}
+  return { instruction: { form, width, reg, rm, immediates, lock, repeat, rex, ...prefixes }, registers, target }
 }
 
 // ---- machine states ----------------------------------------------------------------------------------------------
@@ -177,10 +196,13 @@ type Shape = (state: State, draft: Draft, prng: Prng) => void
 
 const pointers =
   (...numbers: number[]): Shape =>
-  (state, { instruction: { repeat } }, prng) => {
-    for (const number of numbers) if (!state.fixed.has(number)) state.registers[number] = BigInt(chooseTarget(prng))
+  (state, { instruction: { repeat, address32 } }, prng) => {
+    // Above an address of 32 bits there may be anything.
+    const above = () => (address32 === true ? BigInt(prng.next()) << 32n : 0n)
+    for (const number of numbers)
+      if (!state.fixed.has(number)) state.registers[number] = BigInt(chooseTarget(prng)) | above()
     // rcx: mostly a short count; else long enough to run into the end of the area.
-    if (repeat !== 'none' && prng.chance(0.95)) state.registers[1] = small(prng, 40)
+    if (repeat !== 'none' && prng.chance(0.95)) state.registers[1] = small(prng, 40) | above()
   }
 
 /** Half of the divisions have a dividend that is short enough not to fault. */
@@ -266,9 +288,7 @@ const SHAPES: readonly (readonly [RegExp, Shape])[] = [
 /** Operands that would be undefined behaviour of the CPU rather than of ours, and branches to the landing. */
 function tame({ form, width, immediates, ...rest }: Instruction, registers: BigUint64Array): Instruction {
   if (form.operands[0]?.kind === 'J') return { form, width, immediates: [BigInt(SKIPPED.length)], ...rest }
-  // Nesting levels of enter are refused; int3 takes no prefix here: its length is known.
-  if (form.mnemonic === 'enter')
-    return { form, width, immediates: [immediates[0] ?? 0n, (immediates[1] ?? 0n) & 0xe0n], ...rest }
+  // int3 takes no prefix here: its length is known.
   if (form.mnemonic === 'int3') return { form, width, immediates, ...rest, rex: false }
   // A double shift of 16 bits by more than 16 is undefined (SDM vol. 2B, SHLD).
   if (/^sh[lr]d$/.test(form.mnemonic) && width === 16) {
