@@ -6,7 +6,7 @@ import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
 import { HANDLER_OF } from './hub-module.js'
 import { handlerFor } from './interpreter.js'
-import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, ZERO } from './record.js'
+import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, X87, X87_STRIDE, ZERO } from './record.js'
 
 const HASH_SIZE = layout.HASH_ENTRIES * layout.HASH_ENTRY_SIZE
 
@@ -238,6 +238,19 @@ export class CodeCache {
         case 'W':
         case 'U':
           if (!decoded.memory) words[(record + layout.REG1) >> 2] = VECTOR + decoded.rm * VECTOR_STRIDE
+          break
+        case 'H':
+          words[(record + layout.REG2) >> 2] = VECTOR + decoded.vvvv * VECTOR_STRIDE
+          break
+        case 'B':
+          words[(record + layout.REG2) >> 2] = GPR + decoded.vvvv * 8
+          break
+        case 'P':
+          words[(record + layout.REG0) >> 2] = X87 + (decoded.reg & 7) * X87_STRIDE
+          break
+        case 'Q':
+        case 'N':
+          if (!decoded.memory) words[(record + layout.REG1) >> 2] = X87 + (decoded.rm & 7) * X87_STRIDE
       }
     }
     let displacement = decoded.displacement
@@ -256,7 +269,13 @@ export class CodeCache {
     )
     view.setUint8(record + layout.MASK, decoded.address32 ? 8 : 0)
     this.#setAddress(record + layout.DISPLACEMENT, displacement)
-    words[(record + layout.IMMEDIATE) >> 2] = decoded.immediateLow
+    if (form.options.vsib) {
+      words[(record + layout.REG1) >> 2] = VECTOR + decoded.index * VECTOR_STRIDE
+      words[(record + layout.INDEX) >> 2] = ZERO
+    }
+    words[(record + layout.IMMEDIATE) >> 2] = form.operands.some(({ kind }) => kind === 'L')
+      ? VECTOR + ((decoded.immediateLow >> 4) & 15) * VECTOR_STRIDE
+      : decoded.immediateLow
     words[(record + layout.IMMEDIATE + 4) >> 2] = decoded.immediateHigh
     this.#setAddress(record + layout.NEXT, decoded.next)
     this.#setAddress(record + layout.TARGET, branchTarget(decoded))

@@ -10,6 +10,7 @@ import { cryptoHelpers } from './crypto-helpers.js'
 import { divisionHelpers } from './division-helpers.js'
 import { enterHelper } from './enter-helper.js'
 import { EXIT, READ, RETRY, WRITE } from './host.js'
+import { maskedHelpers } from './masked-helpers.js'
 import {
   CROSS_FIRST,
   CROSS_LENGTH,
@@ -204,6 +205,7 @@ export const HELPERS: readonly Helper[] = [
   ...divisionHelpers,
   ...stringHelpers,
   enterHelper,
+  ...maskedHelpers,
   ...cryptoHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
   { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },

@@ -6,20 +6,30 @@ import { unreachable } from '../lib/assert.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
 import { auxOf, CANONICAL, resultOf } from '../x86/flags.js'
-import type { Form } from '../x86/form.js'
-import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../x86/ir.js'
-import { type Environment, Sem } from '../x86/semantics.js'
+import type { Form, Size } from '../x86/form.js'
+import {
+  type Bank,
+  type Effect,
+  type Field,
+  type FieldName,
+  type FlagState,
+  i32,
+  type Node,
+  type Ref,
+  type Width,
+} from '../x86/ir.js'
+import { type Environment, type Place, record } from '../x86/semantics.js'
 import { FORMS } from '../x86/table.js'
 import * as decoded from './decoded.js'
 import { buildDispatch, DISPATCH } from './dispatch.js'
 import { HELPERS, RESULT } from './helpers.js'
 import { HubModule, SPECIAL } from './hub-module.js'
 import { Lowering, type Target } from './lower.js'
-import { FLAG_AUX, FLAG_RESULT, GPR, RIP, STACK_BUDGET, TRANSLATION, VECTOR, VECTOR_STRIDE } from './record.js'
+import { FLAG_AUX, FLAG_RESULT, RIP, recordOffset, STACK_BUDGET, TRANSLATION } from './record.js'
 
 export type Variant = {
   readonly form: Form
-  readonly width: Width
+  readonly width: Size
   readonly memory: boolean
   readonly lock: boolean
   readonly repeat: 'none' | 'f3' | 'f2'
@@ -45,10 +55,10 @@ function variantsOf(form: Form): Variant[] {
   )
 }
 
-const key = (width: Width, memory: boolean, lock: boolean, repeat: Repeat): number =>
+const key = (width: Size, memory: boolean, lock: boolean, repeat: Repeat): number =>
   (((Math.log2(width) - 3) * 2 + (memory ? 1 : 0)) * 2 + (lock ? 1 : 0)) * 3 +
   (repeat === 'none' ? 0 : repeat === 'f3' ? 1 : 2)
-const KEYS = 48
+const KEYS = 72
 
 /** Of all forms, in the order of their handlers. Only building needs the list: making it takes 10 ms of a start. */
 const allVariants = (): readonly Variant[] => FORMS.flatMap(variantsOf)
@@ -72,7 +82,7 @@ function fillHandlers(form: Form): void {
 }
 
 /** Handler index of a decoded instruction. */
-export function handlerFor(form: Form, width: Width, memory: boolean, lock: boolean, repeat: Repeat): number {
+export function handlerFor(form: Form, width: Size, memory: boolean, lock: boolean, repeat: Repeat): number {
   if (firstHandler[form.id] !== 0) fillHandlers(form)
   const index = handlers[
     form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)
@@ -83,6 +93,16 @@ export function handlerFor(form: Form, width: Width, memory: boolean, lock: bool
 
 const RECORD = 0
 const TASK = 1
+
+/** Which field holds the register that a part of the encoding names (code-cache.ts writes them). */
+const PLACE_FIELDS: Readonly<Record<Place, Field>> = {
+  reg: 'reg0',
+  rm: 'reg1',
+  opcode: 'reg1',
+  vvvv: 'reg2',
+  is4: 'reg3',
+  index: 'reg1',
+}
 
 /** Operands as fields of the decoded record. */
 class FieldEnvironment implements Environment {
@@ -97,8 +117,14 @@ class FieldEnvironment implements Environment {
     this.lock = variant.lock
     this.repeat = variant.repeat
   }
-  register(place: 'reg' | 'rm' | 'opcode', bank: 'gpr' | 'vector'): Ref {
-    return { bank, field: place === 'reg' ? 'reg0' : 'reg1' }
+  register(place: Place, bank: Bank): Ref {
+    return { bank, field: PLACE_FIELDS[place], high: false }
+  }
+  place(ref: Ref): Node {
+    return 'field' in ref ? { kind: 'field', type: 'i32', name: ref.field } : i32(recordOffset(ref))
+  }
+  scale(): Node {
+    return { kind: 'field', type: 'i32', name: 'scale' }
   }
   immediate(type: 'i32' | 'i64'): Node {
     return { kind: 'field', type, name: 'immediate' }
@@ -126,7 +152,16 @@ class FieldEnvironment implements Environment {
   }
 }
 
-const FIELD_OFFSETS = { reg0: decoded.REG0, reg1: decoded.REG1, reg2: decoded.REG2 }
+const FIELD_OFFSETS = {
+  reg0: decoded.REG0,
+  reg1: decoded.REG1,
+  reg2: decoded.REG2,
+  // An instruction that names a register in its immediate has no other.
+  reg3: decoded.IMMEDIATE,
+  immediate: decoded.IMMEDIATE,
+  next: decoded.NEXT,
+  target: decoded.TARGET,
+}
 const LOADS: Record<Width | 128, string> = {
   8: 'i32.load8_u',
   16: 'i32.load16_u',
@@ -165,20 +200,27 @@ class HandlerTarget implements Target {
       this.code.get(RECORD)
       this.code.memory('i32.load', FIELD_OFFSETS[ref.field])
       this.code.op('i32.add')
-      return 0
+      return ref.high ? 16 : 0
     }
-    return ref.bank === 'vector' ? VECTOR + ref.index * VECTOR_STRIDE : GPR + ref.index * 8 + (ref.high ? 1 : 0)
+    return recordOffset(ref)
   }
 
   getRegister(ref: Ref, width: Width | 128): void {
     const offset = this.#address(ref)
-    this.code.memory(LOADS[width], offset)
+    this.code.memory(ref.bank === 'mmx' ? 'v128.load64_zero' : LOADS[width], offset)
   }
 
   setRegister(ref: Ref, width: Width | 128, value: () => void): void {
     const offset = this.#address(ref)
     value()
-    if (width === 32) {
+    if (ref.bank === 'mmx') {
+      this.code.lane('i64x2.extract_lane', 0)
+      this.code.memory('i64.store', offset)
+      // Sign and exponent become ones (SDM vol. 1, 9.5.1).
+      this.#address(ref)
+      this.code.i32(0xffff)
+      this.code.memory('i32.store16', offset + 8)
+    } else if (width === 32) {
       // A 32-bit write clears the upper half (SDM 3.4.1.1).
       this.code.op('i64.extend_i32_u')
       this.code.memory('i64.store', offset)
@@ -213,12 +255,22 @@ class HandlerTarget implements Target {
       code.memory('i32.load8_u', decoded.MASK)
       code.memory('i64.load', decoded.MASKS)
     }
-    if (name === 'addressMask') return mask()
-    if (name === 'segmentBase') return register(decoded.SEGMENT, 'i32.load8_u')
+    if (name === 'addressMask') {
+      mask()
+      return
+    }
+    if (name === 'segmentBase') {
+      register(decoded.SEGMENT, 'i32.load8_u')
+      return
+    }
+    if (name === 'scale') {
+      code.get(RECORD)
+      code.memory('i32.load8_u', decoded.SCALE)
+      return
+    }
     if (name !== 'address' && name !== 'offset') {
       code.get(RECORD)
-      const offset = name === 'immediate' ? decoded.IMMEDIATE : name === 'next' ? decoded.NEXT : decoded.TARGET
-      code.memory(`${type}.load`, offset)
+      code.memory(`${type}.load`, FIELD_OFFSETS[name])
       return
     }
     register(decoded.BASE, 'i32.load')
@@ -416,9 +468,7 @@ function trampoline(module: HubModule, name: string, params: readonly Type[]): C
 
 function handler(module: HubModule, variant: Variant): Code {
   const target = new HandlerTarget(module)
-  const sem = new Sem(variant.form, variant.width, new FieldEnvironment(variant))
-  variant.form.semantics(sem)
-  new Lowering(target).instruction(sem.finish())
+  new Lowering(target).instruction(record(variant.form, variant.width, new FieldEnvironment(variant)))
   if (!target.transferred) target.next()
   return target.code
 }

@@ -175,21 +175,27 @@ export class Lowering {
     const code = this.#code
     switch (effect.kind) {
       case 'load': {
-        const out = this.temporary(effect.out.type)
+        const parts = effect.upper === undefined ? [effect.out] : [effect.out, effect.upper]
+        const locals = parts.map(({ type }) => this.temporary(type))
         this.#memory.access(effect.address, effect.access, false, (host, offset) => {
-          host()
-          code.memory(effect.op, offset)
-          code.set(out)
+          locals.forEach((local, n) => {
+            host()
+            code.memory(effect.op, offset + 16 * n)
+            code.set(local)
+          })
         })
-        this.#locals.set(effect.out, out)
+        for (const [n, part] of parts.entries()) this.#locals.set(part, locals[n] as number)
         return
       }
       case 'store': {
-        this.pin(effect.value)
+        const parts = effect.upper === undefined ? [effect.value] : [effect.value, effect.upper]
+        for (const part of parts) this.pin(part)
         this.#memory.access(effect.address, effect.access, true, (host, offset) => {
-          host()
-          this.value(effect.value)
-          code.memory(effect.op, offset)
+          parts.forEach((part, n) => {
+            host()
+            this.value(part)
+            code.memory(effect.op, offset + 16 * n)
+          })
         })
         return
       }
@@ -341,7 +347,7 @@ export function inputs(effect: Effect): readonly Node[] {
     case 'modify':
       return [effect.address]
     case 'store':
-      return [effect.address, effect.value]
+      return effect.upper === undefined ? [effect.address, effect.value] : [effect.address, effect.value, effect.upper]
     case 'update':
     case 'set':
     case 'setWord':

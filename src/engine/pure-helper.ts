@@ -39,7 +39,7 @@ export function pureHelper(
     const code = new Code(1 + params.length)
     const value = compute(...params.map((type, n): Node => ({ kind: 'local', type, index: 1 + n })))
     // The one update of an instruction, whose value stays on the stack.
-    const ref = { bank: 'vector', index: 0 } as const
+    const ref = { bank: 'vector', index: 0, high: false } as const
     new Lowering(target(code)).instruction([{ kind: 'set', ref, width: 128, value }])
     return code
   }

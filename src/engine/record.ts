@@ -1,6 +1,8 @@
 // The task record: a guest thread's registers and control words in shared memory, byte offsets from its start.
 // It is the truth about a task whenever no block of guest code is in progress. Registers are little-endian.
 
+import type { Ref } from '../x86/ir.js'
+
 export const RECORD_SIZE = 4096
 
 /** rax rcx rdx rbx rsp rbp rsi rdi r8 … r15, i64 each, in encoding order. */
@@ -46,6 +48,7 @@ export const VECTOR = 0x100
 export const VECTOR_STRIDE = 32
 /** x87: eight registers of 16 bytes (10 used), then control, status, tag words (i32 each). */
 export const X87 = 0x300
+export const X87_STRIDE = 16
 export const X87_CONTROL = 0x380
 export const X87_STATUS = 0x384
 export const X87_TAG = 0x388
@@ -63,3 +66,11 @@ export const CROSS_LENGTH = 0x3a8
 export const SCRATCH = 0x3c0
 /** From here on the record belongs to the processor layer (task state machine, signal words). */
 export const PROCESSOR_FIELDS = 0x400
+
+/** Where a register of a known number is. */
+export const recordOffset = ({ bank, index, high }: Extract<Ref, { index: number }>): number =>
+  bank === 'vector'
+    ? VECTOR + index * VECTOR_STRIDE + (high ? VECTOR_STRIDE / 2 : 0)
+    : bank === 'mmx'
+      ? X87 + index * X87_STRIDE
+      : GPR + index * 8 + (high ? 1 : 0)

@@ -2,8 +2,7 @@
 //   const out = newDecoded(); if (decode(bytes, offset, end, address, out) === OK) …
 // `out` is reused: nothing is allocated per instruction.
 
-import type { Form, Operand, Prefix } from './form.js'
-import type { Width } from './ir.js'
+import type { Form, Operand, Prefix, Size } from './form.js'
 import { FORMS } from './table.js'
 
 export const OK = 0
@@ -23,8 +22,8 @@ export const SEGMENT_GS = 2
 
 export type Decoded = {
   form: Form
-  /** Operand size in bits. */
-  width: Width
+  /** Operand size in bits: of general registers, or of the vectors of a VEX form. */
+  width: Size
   /** Guest address of the first byte, and of the byte after the last. */
   address: number
   next: number
@@ -33,6 +32,8 @@ export type Decoded = {
   reg: number
   rm: number
   opcodeRegister: number
+  /** VEX.vvvv, 0 without VEX. */
+  vvvv: number
   /** A REX prefix was there: registers 4–7 of 8 bits are spl bpl sil dil, not ah ch dh bh. */
   rex: boolean
   memory: boolean
@@ -59,6 +60,7 @@ export const newDecoded = (): Decoded => ({
   reg: 0,
   rm: 0,
   opcodeRegister: 0,
+  vvvv: 0,
   rex: false,
   memory: false,
   base: NO_REGISTER,
@@ -82,10 +84,12 @@ export function branchTarget({ next, immediateLow, width }: Decoded): number {
 // ---- dispatch: (map, opcode) → rows, those with a mandatory prefix first ---------------------------------------------
 
 const rank: Record<Prefix, number> = { F2: 0, F3: 0, '66': 1, NP: 2, any: 3 }
-const dispatch: (readonly Form[] | undefined)[] = new Array(4 * 256)
+/** The maps of VEX come after those without. */
+const VEX_MAPS = 4
+const dispatch: (readonly Form[] | undefined)[] = new Array(2 * VEX_MAPS * 256)
 for (const form of FORMS) {
   for (let n = 0; n < (form.plusRegister ? 8 : 1); n++) {
-    const slot = form.map * 256 + form.opcode + n
+    const slot = (form.map + (form.vex ? VEX_MAPS : 0)) * 256 + form.opcode + n
     dispatch[slot] = [...(dispatch[slot] ?? []), form]
   }
 }
@@ -111,7 +115,7 @@ const prefixFits = (prefix: Prefix, has66: boolean, repeat: Decoded['repeat']): 
 }
 
 /** Bytes of an immediate-like operand, 0 for the others. */
-function immediateSize(operand: Operand, width: Width, address32: boolean): number {
+function immediateSize(operand: Operand, width: Size, address32: boolean): number {
   switch (operand.kind) {
     case 'I':
       switch (operand.size) {
@@ -126,6 +130,8 @@ function immediateSize(operand: Operand, width: Width, address32: boolean): numb
         default:
           return width / 8
       }
+    case 'L':
+      return 1
     case 'J':
       return operand.size === 'b' ? 1 : width === 16 ? 2 : 4
     case 'O':
@@ -198,7 +204,25 @@ function decodeBody(address: number, out: Decoded): number {
   }
   out.rex = rex !== 0
   let map = 0
-  if (byte === 0x0f) {
+  let length = 0
+  out.vvvv = 0
+  const vex = byte === 0xc4 || byte === 0xc5
+  if (vex) {
+    // No other size, repeat, lock or REX prefix may be there (SDM vol. 2A, 2.3.2 to 2.3.4).
+    if (has66 || rex !== 0 || out.lock || out.repeat !== 'none') return UNDEFINED
+    // R X B are inverted; the two-byte form has R alone.
+    const first = byte === 0xc4 ? next8() : (next8Peek() & 0x80) | 0x61
+    const second = next8()
+    map = VEX_MAPS + (first & 0x1f)
+    if (map === VEX_MAPS || map > VEX_MAPS + 3) return UNDEFINED
+    rex = ((first >> 5) ^ 7) & 7
+    if (byte === 0xc4) rex |= (second >> 4) & 8
+    out.vvvv = ((second >> 3) & 15) ^ 15
+    length = (second >> 2) & 1
+    has66 = (second & 3) === 1
+    out.repeat = (second & 3) === 2 ? 'f3' : (second & 3) === 3 ? 'f2' : 'none'
+    byte = next8()
+  } else if (byte === 0x0f) {
     map = 1
     byte = next8()
     if (byte === 0x38) {
@@ -222,17 +246,24 @@ function decodeBody(address: number, out: Decoded): number {
     if (form.digit >= 0 && form.digit !== digit) continue
     if (form.rm >= 0 && form.rm !== (modrm & 7)) continue
     if (form.w >= 0 && form.w !== w) continue
+    if (form.l >= 0 && form.l !== length) continue
     if (form.options.register !== undefined && form.options.register !== only) continue
     if (form.modrm && !(register ? form.register : form.memory)) continue
     const { widths } = form
-    let width = widths[0] as Width
-    if (widths.length > 1 || form.w === 0) {
+    let width = widths[0] as Size
+    if (form.vex) {
+      // The size is that of vectors, by L, or that of general registers, by W.
+      width = width >= 128 ? (length === 1 ? 256 : 128) : widths.length > 1 ? (w === 1 ? 64 : 32) : width
+      if (!widths.includes(width)) continue
+      // A register that no operand uses must be named as 1111 (SDM vol. 2A, 2.3.8).
+      if (out.vvvv !== 0 && !usesVvvv(form)) return UNDEFINED
+    } else if (widths.length > 1 || form.w === 0) {
       // Operand size: REX.W, else 66 (where it is not part of the opcode), else the default (SDM vol. 1 table 3-4).
       const small = has66 && form.prefix !== '66'
       width = w === 1 ? 64 : small ? 16 : form.options.default64 ? 64 : 32
       if (!widths.includes(width)) {
         if (width !== 16) continue
-        width = widths[0] as Width
+        width = widths[0] as Size
       }
     }
     if (out.lock && !(form.options.lock && form.modrm && !register)) return UNDEFINED
@@ -242,7 +273,12 @@ function decodeBody(address: number, out: Decoded): number {
     out.rm = (modrm & 7) | ((rex & 1) << 3)
     out.opcodeRegister = (byte & 7) | ((rex & 1) << 3)
     out.memory = needsModrm && !register
-    if (out.memory) decodeMemory(modrm, rex, out)
+    if (out.memory) decodeMemory(modrm, rex, out, form.options.vsib === true)
+    // The index comes by SIB, and the three registers must differ (SDM vol. 2C, VPGATHERDD).
+    if (form.options.vsib) {
+      const { reg, vvvv, index } = out
+      if ((modrm & 7) !== 4 || reg === vvvv || reg === index || vvvv === index) return UNDEFINED
+    }
     decodeImmediates(form, width, out)
     if (form.operands[0]?.kind === 'T') out.immediateLow = modrm
     return OK
@@ -264,7 +300,13 @@ const isPrefix = (byte: number): boolean =>
   byte === 0x64 ||
   byte === 0x65
 
-function decodeMemory(modrm: number, rex: number, out: Decoded): void {
+/** The next byte, not taken: a two-byte VEX has R where a three-byte one has R, X, B and the map. */
+const next8Peek = (): number => (at < limit ? (bytes[at] as number) : 0)
+
+const vvvvUsers = new Set(FORMS.filter(({ operands }) => operands.some(({ kind }) => kind === 'H' || kind === 'B')))
+const usesVvvv = (form: Form): boolean => vvvvUsers.has(form)
+
+function decodeMemory(modrm: number, rex: number, out: Decoded, vsib: boolean): void {
   const mod = modrm >> 6
   const rm = modrm & 7
   out.index = NO_REGISTER
@@ -276,7 +318,7 @@ function decodeMemory(modrm: number, rex: number, out: Decoded): void {
     const sib = next8()
     out.scale = sib >> 6
     const index = ((sib >> 3) & 7) | ((rex & 2) << 2)
-    if (index !== 4) out.index = index
+    if (index !== 4 || vsib) out.index = index
     base = (sib & 7) | ((rex & 1) << 3)
     if ((sib & 7) === 5 && mod === 0) {
       base = NO_REGISTER
@@ -291,7 +333,7 @@ function decodeMemory(modrm: number, rex: number, out: Decoded): void {
   else if (mod === 1) out.displacement = (next8() << 24) >> 24
 }
 
-function decodeImmediates(form: Form, width: Width, out: Decoded): void {
+function decodeImmediates(form: Form, width: Size, out: Decoded): void {
   out.immediateLow = 0
   out.immediateHigh = 0
   let second = false

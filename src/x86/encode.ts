@@ -3,8 +3,7 @@
 // Leaves out what choosing operands means: see native/generate.ts.
 
 import { assert } from '../lib/assert.js'
-import type { Form, Operand } from './form.js'
-import type { Width } from './ir.js'
+import type { Form, Operand, Size } from './form.js'
 
 export const NONE = -1
 /** `base` of an operand relative to the next instruction; `displacement` is then the address meant. */
@@ -15,7 +14,7 @@ export const HIGH_BYTES: readonly number[] = [16, 17, 18, 19]
 export type MemoryOperand = {
   /** 0–15, NONE or RIP. */
   readonly base: number
-  /** 0–15 but not rsp, or NONE. */
+  /** 0–15 but not rsp, or NONE; of a gather a vector register. */
   readonly index: number
   /** log2 of the index's factor. */
   readonly scale: number
@@ -30,10 +29,12 @@ export type MemoryOperand = {
 
 export type Instruction = {
   readonly form: Form
-  readonly width: Width
+  readonly width: Size
   /** The register in modrm.reg, or in the opcode. */
   readonly reg: number
   readonly rm: number | MemoryOperand
+  /** The register in VEX.vvvv. */
+  readonly vvvv: number
   /** One per immediate, branch offset or absolute address operand. */
   readonly immediates: readonly bigint[]
   readonly lock: boolean
@@ -41,7 +42,7 @@ export type Instruction = {
   /** Prefixes of an instruction whose memory operands are implied: strings, xlat, loops. */
   readonly segment?: 'fs' | 'gs'
   readonly address32?: boolean
-  /** Emit a REX prefix that nothing needs. */
+  /** Emit a REX prefix that nothing needs; of VEX the longer form. */
   readonly rex: boolean
 }
 
@@ -54,10 +55,11 @@ const hasVariableSize = (form: Form): boolean =>
 
 /** Operands that are bytes of the instruction, in order. */
 export const immediateOperands = (form: Form): readonly Operand[] =>
-  form.operands.filter(({ kind }) => 'IJO'.includes(kind))
+  form.operands.filter(({ kind }) => 'IJOL'.includes(kind))
 
 /** Bytes of an immediate, branch offset or absolute address. */
-export function immediateBytes({ kind, size }: Operand, width: Width): number {
+export function immediateBytes({ kind, size }: Operand, width: Size): number {
+  if (kind === 'L') return 1
   if (kind === 'J') return size === 'b' ? 1 : width === 16 ? 2 : 4
   if (kind === 'O') return 8
   if (size === 'b') return 1
@@ -67,8 +69,8 @@ export function immediateBytes({ kind, size }: Operand, width: Width): number {
 }
 
 const isByte = (operand: Operand | undefined) => operand?.size === 'b'
-const inReg = (form: Form) => form.operands.find(({ kind }) => 'GVZ'.includes(kind))
-const inRm = (form: Form) => form.operands.find(({ kind }) => 'ERUW'.includes(kind))
+const inReg = (form: Form) => form.operands.find(({ kind }) => 'GVZP'.includes(kind))
+const inRm = (form: Form) => form.operands.find(({ kind }) => 'ERUWQN'.includes(kind))
 
 /** The 8-bit registers an instruction names, as numbers of HIGH_BYTES or 0–15. */
 function byteRegisters({ form, reg, rm }: Instruction): number[] {
@@ -106,11 +108,15 @@ function littleEndian(value: bigint, size: number): number[] {
 }
 
 /** modrm, SIB and displacement of a memory operand; a RIP-relative displacement is left to the caller. */
-function memoryBytes(reg: number, { base, index, scale, displacement, displacementSize }: MemoryOperand): number[] {
+function memoryBytes(
+  reg: number,
+  { base, index, scale, displacement, displacementSize }: MemoryOperand,
+  vsib: boolean,
+): number[] {
   const field = (reg & 7) << 3
   const offset = (size: number) => littleEndian(BigInt(displacement), size)
   if (base === RIP) return [field | 5, 0, 0, 0, 0]
-  assert(index !== 4, 'rsp cannot be an index')
+  assert(index !== 4 || vsib, 'rsp cannot be an index')
   // Without a base, and not relative to the next instruction: a SIB with base 5 under mod 0 (SDM table 2-3).
   if (base === NONE) return [field | 4, (scale << 6) | ((index === NONE ? 4 : index & 7) << 3) | 5, ...offset(4)]
   // rbp and r13 have no form without displacement.
@@ -118,6 +124,15 @@ function memoryBytes(reg: number, { base, index, scale, displacement, displaceme
   const mod = size === 0 ? 0 : size === 1 ? 0x40 : 0x80
   if (index === NONE && (base & 7) !== 4) return [mod | field | (base & 7), ...offset(size)]
   return [mod | field | 4, (scale << 6) | ((index === NONE ? 4 : index & 7) << 3) | (base & 7), ...offset(size)]
+}
+
+/** A VEX prefix (SDM vol. 2A, 2.3.5): of two bytes where that says enough. */
+function vexBytes({ form, width, vvvv, rex: longer }: Instruction, rex: number): number[] {
+  const prefix = ['NP', '66', 'F3', 'F2'].indexOf(form.prefix === 'any' ? 'NP' : form.prefix)
+  const length = form.l >= 0 ? form.l : width === 256 ? 1 : 0
+  const low = ((vvvv ^ 15) << 3) | (length << 2) | prefix
+  if (form.map === 1 && (rex & 0xb) === 0 && !longer) return [0xc5, ((rex & 4) === 0 ? 0x80 : 0) | low]
+  return [0xc4, (((rex & 7) ^ 7) << 5) | form.map, ((rex & 8) << 4) | low]
 }
 
 /** The instruction's bytes when it is at `address`. */
@@ -130,11 +145,14 @@ export function encode(instruction: Instruction, address: number): Uint8Array {
   const { segment, address32 } = typeof rm === 'object' ? rm : instruction
   if (segment !== undefined) bytes.push(segment === 'fs' ? 0x64 : 0x65)
   if (address32 === true) bytes.push(0x67)
-  if (width === 16 && hasVariableSize(form) && form.prefix !== '66') bytes.push(0x66)
-  bytes.push(...PREFIX_BYTES[form.prefix])
+  if (width === 16 && hasVariableSize(form) && form.prefix !== '66' && !form.vex) bytes.push(0x66)
+  if (!form.vex) bytes.push(...PREFIX_BYTES[form.prefix])
   const rex = rexBits(instruction) | (instruction.rex ? 0x40 : 0)
-  if (rex !== 0) bytes.push(rex)
-  bytes.push(...(OPCODE_MAPS[form.map] as readonly number[]))
+  if (form.vex) bytes.push(...vexBytes(instruction, rex))
+  else {
+    if (rex !== 0) bytes.push(rex)
+    bytes.push(...(OPCODE_MAPS[form.map] as readonly number[]))
+  }
   // A high byte register's number has bit 4 set and its encoding in the low bits: 16 is ah, encoded 4.
   const code = (register: number) => (register >= 16 ? register - 12 : register) & 7
   bytes.push(form.plusRegister ? form.opcode | code(instruction.reg) : form.opcode)
@@ -144,7 +162,7 @@ export function encode(instruction: Instruction, address: number): Uint8Array {
     if (typeof rm === 'number') bytes.push(0xc0 | (reg << 3) | (form.rm >= 0 ? form.rm : code(rm)))
     else {
       if (rm.base === RIP) displacementAt = bytes.length + 1
-      bytes.push(...memoryBytes(reg, rm))
+      bytes.push(...memoryBytes(reg, rm, form.options.vsib === true))
     }
   }
   immediateOperands(form).forEach((operand, n) => {

@@ -3,7 +3,8 @@
 //
 //   form('01 /r', 'add', 'Ev Gv', arithmetic.add, { lock: true })
 //
-// Encoding: [NP|66|F3|F2] [0F|0F38|0F3A] opcode[+r] [/r|/0…/7] [W0|W1]; `+r`: the opcode's low three bits name a register.
+// Encoding: [VEX] [NP|66|F3|F2] [0F|0F38|0F3A] opcode[+r] [/r|/0…/7] [W0|W1] [L0|L1]; `+r`: the opcode's low three bits name a
+// register. After VEX, no mandatory prefix is NP, and what W and L do not say is ignored (WIG, LIG) unless an operand's size needs it.
 // Operands: a letter for where, a suffix for the size.
 // After an x87 opcode a byte from C0 up is a whole modrm byte: 'D9 E8'.
 //   E  modrm.rm, general register or memory      G  modrm.reg, general register      M  modrm.rm, memory only
@@ -11,10 +12,13 @@
 //   I  immediate    Ibs/Izs sign-extended to the operand size        J  branch offset       O  absolute address
 //   X  memory at rsi    Y  memory at rdi (string instructions, whose semantics address them)
 //   V  modrm.reg, vector register   W  modrm.rm, vector register or memory   U  modrm.rm, vector register only
+//   H  VEX.vvvv, vector register    B  VEX.vvvv, general register            L  vector register in the immediate's high half
+//   P  modrm.reg, MMX register      Q  modrm.rm, MMX register or memory      N  modrm.rm, MMX register only
 //   T  x87 register forms: the whole modrm byte, as the immediate (rm is the stack register)
-//   suffix b w d q: 8 16 32 64 bits; v: 16/32/64 by operand size; y: 32/64; z: 16/32 immediate; x: 128 bits, a memory operand
-//   must be aligned; u: 128 bits, unaligned
+//   suffix b w d q o: 8 16 32 64 128 bits; v: 16/32/64 by operand size; y: 32/64; z: 16/32 immediate; x: a whole vector, 128 bits
+//   or by VEX.L 256, which in memory must be aligned but for VEX; a: must always be aligned; u: never
 
+import { assert } from '../lib/assert.js'
 import type { Width } from './ir.js'
 import type { Semantics } from './semantics.js'
 
@@ -37,9 +41,17 @@ export type OperandKind =
   | 'W'
   | 'U'
   | 'T'
+  | 'H'
+  | 'B'
+  | 'L'
+  | 'P'
+  | 'Q'
+  | 'N'
+/** What an instruction's size varies over: general operands, or the vectors of a VEX form. */
+export type Size = Width | 128 | 256
 export type Operand = {
   readonly kind: OperandKind
-  readonly size: 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'z' | 'x' | 'u'
+  readonly size: 'b' | 'w' | 'd' | 'q' | 'o' | 'v' | 'y' | 'z' | 'x' | 'a' | 'u'
   readonly signed: boolean
 }
 
@@ -56,6 +68,18 @@ export type FormOptions = {
   readonly undefinedFlags?: string
   /** Ends a block: control may go elsewhere than to the next instruction. */
   readonly ends?: boolean
+  /**
+   * The VEX form of a legacy row with the same semantics: its operands, then what its encoding adds: 'Vx Hx Wx', 'Vo Ey L0 W1'. With H the
+   * destination is an operand of its own: what the semantics read as operand 0 is operand 1.
+   */
+  readonly vex?: string
+  /** Semantics see both halves of 256-bit operands at once; otherwise they run once for each half. */
+  readonly whole?: boolean
+  /** The memory operand's index is a vector register (gathers; SDM vol. 2A, 2.3.12). */
+  readonly vsib?: boolean
+  /** The cpuid features that the row needs (none: every x86-64 CPU has it), and those of its 256-bit form where they are others. */
+  readonly feature?: string
+  readonly feature256?: string
   /** The test harness cannot run it as it is (system state, control flow, unrepeatable results). */
   readonly untestable?: boolean
 }
@@ -68,6 +92,9 @@ export type Form = {
   readonly operands: readonly Operand[]
   readonly semantics: Semantics
   readonly options: FormOptions
+  readonly vex: boolean
+  /** Derived from a legacy row by `vex` with an H operand: the semantics' operands from the first source on are one further. */
+  readonly separate: boolean
   readonly prefix: Prefix
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A. */
   readonly map: 0 | 1 | 2 | 3
@@ -81,11 +108,13 @@ export type Form = {
   readonly rm: number
   /** REX.W required: 1, forbidden: 0, either: -1. */
   readonly w: -1 | 0 | 1
+  /** VEX.L required: 1, forbidden: 0, either: -1. */
+  readonly l: -1 | 0 | 1
   /** Which modrm.rm kinds the row takes. */
   readonly memory: boolean
   readonly register: boolean
-  /** Operand widths the row covers. */
-  readonly widths: readonly Width[]
+  /** Operand sizes the row covers. */
+  readonly widths: readonly Size[]
 }
 
 const MAPS = ['', '0F', '0F38', '0F3A']
@@ -97,7 +126,8 @@ export function form(
   semantics: Semantics,
   options: FormOptions = {},
 ): Form {
-  const words = encoding.split(' ')
+  const vex = encoding.startsWith('VEX ')
+  const words = (vex ? encoding.slice(4) : encoding).split(' ')
   const prefix: Prefix =
     words[0] === 'NP' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2' ? words[0] : 'any'
   // `66` alone is never an opcode of the table: operand-size is a prefix.
@@ -110,10 +140,15 @@ export function form(
   // x87 (SDM vol. 2A, 3.1.1.1).
   const fixed = Number.parseInt(modifiers.find((word) => /^[C-F][0-9A-F]$/.test(word)) ?? '-1', 16)
   const parsed = operands === '' ? [] : operands.split(' ').map(operand)
-  const rm = parsed.find(({ kind }) => 'EMRWUT'.includes(kind))
+  const rm = parsed.find(({ kind }) => 'EMRWUTQN'.includes(kind))
   const sizes = new Set(parsed.map(({ size }) => size))
   const w = modifiers.includes('W1') ? 1 : modifiers.includes('W0') ? 0 : -1
-  const widths = widthsOf(sizes, w, options.default64 ?? false)
+  const l = modifiers.includes('L1') ? 1 : modifiers.includes('L0') ? 0 : -1
+  const widths =
+    vex && (sizes.has('x') || sizes.has('a'))
+      ? ([128, 256] as const).filter((size) => l < 0 || size === 128 + 128 * l)
+      : widthsOf(sizes, w, options.default64 ?? false)
+  assert(vex || l < 0, `${encoding}: only VEX has a length`)
   return {
     id: -1,
     encoding,
@@ -121,6 +156,8 @@ export function form(
     operands: parsed,
     semantics,
     options,
+    vex,
+    separate: false,
     prefix,
     map,
     opcode,
@@ -129,14 +166,36 @@ export function form(
     digit: fixed >= 0 ? (fixed >> 3) & 7 : slash === undefined || slash === '/r' ? -1 : Number(slash[1]),
     rm: fixed >= 0 ? fixed & 7 : -1,
     w,
-    memory: fixed < 0 && (rm === undefined || 'EMW'.includes(rm.kind)),
-    register: rm === undefined || 'ERWUT'.includes(rm.kind),
+    l,
+    memory: fixed < 0 && (rm === undefined || 'EMWQ'.includes(rm.kind)),
+    register: rm === undefined || 'ERWUTQN'.includes(rm.kind),
     widths,
   }
 }
 
+/** Features whose VEX forms need AVX besides. */
+const CRYPTO: ReadonlySet<string> = new Set(['aes', 'pclmulqdq'])
+
+/** Rows with the VEX forms that their `vex` options name after them. */
+export function withVex(rows: readonly Form[]): Form[] {
+  return rows.flatMap((legacy) => {
+    const { vex, ...options } = legacy.options
+    if (vex === undefined) return [legacy]
+    const words = vex.split(' ')
+    const isOperand = (word: string) => !/^[LW][01]$/.test(word)
+    const encoding = ['VEX', legacy.encoding, ...words.filter((word) => !isOperand(word))].join(' ')
+    const row = form(encoding, `v${legacy.mnemonic}`, words.filter(isOperand).join(' '), legacy.semantics, {
+      ...options,
+      // Integer operations on 256 bits came with AVX2 (SDM vol. 1, 14.6).
+      feature: CRYPTO.has(options.feature ?? '') ? `avx ${options.feature}` : 'avx',
+      ...(/^(p(?!test)|mpsadbw)/.test(legacy.mnemonic) ? { feature256: 'avx2' } : {}),
+    })
+    return [legacy, { ...row, separate: row.operands.some(({ kind }) => kind === 'H') }]
+  })
+}
+
 /** The operand sizes a row covers: SDM vol. 1 table 3-4; without a variable operand, the size of its general operands. */
-function widthsOf(sizes: ReadonlySet<string>, w: number, default64: boolean): readonly Width[] {
+function widthsOf(sizes: ReadonlySet<string>, w: number, default64: boolean): readonly Size[] {
   if (sizes.has('v') || default64) return default64 ? [16, 64] : w === 1 ? [64] : w === 0 ? [16, 32] : [16, 32, 64]
   if (sizes.has('y')) return w === 1 ? [64] : w === 0 ? [32] : [32, 64]
   return sizes.has('b') ? [8] : sizes.has('w') ? [16] : sizes.has('d') ? [32] : [64]

@@ -9,15 +9,29 @@ export type { Type }
 export type Width = 8 | 16 | 32 | 64
 
 /** Fields of the interpreter's decoded record that stand for operands (engine/decoded.ts lays them out). */
-export type Field = 'reg0' | 'reg1' | 'reg2'
+export type Field = 'reg0' | 'reg1' | 'reg2' | 'reg3'
 
-export type FieldName = 'immediate' | 'address' | 'offset' | 'next' | 'target' | 'addressMask' | 'segmentBase'
+export type FieldName =
+  | 'immediate'
+  | 'address'
+  | 'offset'
+  | 'next'
+  | 'target'
+  | 'addressMask'
+  | 'segmentBase'
+  | 'scale'
+  | Field
+
+/**
+ * `gpr`: `high` is the second byte (ah ch dh bh). `vector`: sixteen bytes of ymm0 to ymm15, with `high` the upper ones. `mmx`: mm0 to mm7,
+ * always in the task record, as v128 with a zero upper half.
+ */
+export type Bank = 'gpr' | 'vector' | 'mmx'
 
 /** A register: of a known index (regions), or named by a field of the decoded record (interpreter). */
 export type Ref =
-  | { readonly bank: 'gpr'; readonly index: number; readonly high: boolean }
-  | { readonly bank: 'vector'; readonly index: number }
-  | { readonly bank: 'gpr' | 'vector'; readonly field: Field }
+  | { readonly bank: Bank; readonly index: number; readonly high: boolean }
+  | { readonly bank: Bank; readonly field: Field; readonly high: boolean }
 
 export type Node =
   | { readonly kind: 'const'; readonly type: 'i32' | 'i64'; readonly low: number; readonly high: number }
@@ -43,8 +57,8 @@ export type Node =
   | { readonly kind: 'word'; readonly type: 'i32' | 'i64'; readonly offset: number }
   /** The canonical lazy flags before this instruction (flags.ts). */
   | { readonly kind: 'flag'; readonly type: 'i32' | 'i64'; readonly which: 'result' | 'aux' }
-  /** Operands only the interpreter leaves open: immediate, effective address (with and
-   *  without the segment base), address of the next instruction, branch target. */
+  /** Operands only the interpreter leaves open: immediate, effective address (with and without the segment base), address of the
+   *  next instruction, branch target, log2 of the index factor, places of registers in the task record. */
   | { readonly kind: 'field'; readonly type: 'i32' | 'i64'; readonly name: FieldName }
   /** A wasm local (regions keep the operands of the last flag-setting instruction in locals). */
   | { readonly kind: 'local'; readonly type: Type; readonly index: number }
@@ -53,7 +67,7 @@ export type Node =
 
 export type Temp = Extract<Node, { kind: 'temp' }>
 
-/** How an access may fail apart from translation: `aligned` operands raise #GP off a 16-byte boundary. */
+/** How an access may fail apart from translation: `aligned` operands raise #GP off a boundary of their size. */
 export type Access = { readonly size: number; readonly aligned: boolean }
 
 /** Arithmetic flags as an instruction leaves them. `kind` lets conditions fuse with the operands (flags.ts). */
@@ -70,12 +84,21 @@ export type FlagState = {
 }
 
 export type Effect =
-  | { readonly kind: 'load'; readonly out: Temp; readonly op: string; readonly address: Node; readonly access: Access }
+  /** `upper`: the sixteen bytes after those of `out`, under the same check. */
+  | {
+      readonly kind: 'load'
+      readonly out: Temp
+      readonly upper?: Temp
+      readonly op: string
+      readonly address: Node
+      readonly access: Access
+    }
   | {
       readonly kind: 'store'
       readonly op: string
       readonly address: Node
       readonly value: Node
+      readonly upper?: Node
       readonly access: Access
     }
   /** Load with the intent to write: the following `update` stores to the same place without another check. */

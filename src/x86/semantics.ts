@@ -22,9 +22,10 @@ import {
   zext64,
 } from './expr.js'
 import { condition } from './flags.js'
-import type { Form, Operand } from './form.js'
+import type { Form, Operand, OperandKind, Size } from './form.js'
 import {
   type Access,
+  type Bank,
   type Effect,
   type FlagState,
   i32,
@@ -39,10 +40,17 @@ import {
 
 export type Semantics = (s: Sem) => void
 
+/** Where an encoding names a register: `is4`, the immediate's high half; `index`, the vector index of a VSIB operand. */
+export type Place = 'reg' | 'rm' | 'opcode' | 'vvvv' | 'is4' | 'index'
+
 /** Where operands come from; one implementation per tier. */
 export interface Environment {
-  /** The register that modrm.reg, modrm.rm or the opcode names; `width` 8 allows the high-byte registers. */
-  register(place: 'reg' | 'rm' | 'opcode', bank: 'gpr' | 'vector', width: Width | 128): Ref
+  /** The register that a part of the encoding names; `width` 8 allows the high-byte registers. */
+  register(place: Place, bank: Bank, width: Width | 128): Ref
+  /** Where a register is in the task record, in bytes (i32). */
+  place(ref: Ref): Node
+  /** log2 of the memory operand's index factor (i32). */
+  scale(): Node
   /** The immediate, sign-extended, as i32 or i64. */
   immediate(type: 'i32' | 'i64'): Node
   /** Effective address of the memory operand, segment base included (i64). */
@@ -81,26 +89,70 @@ export const RDI = 7
 /** The exception vector. */
 export const GENERAL_PROTECTION = 13
 
-const BYTES = { b: 1, w: 2, d: 4, q: 8, x: 16, u: 16 } as const
+const BYTES = { b: 1, w: 2, d: 4, q: 8, o: 16, x: 16, a: 16, u: 16 } as const
+/** Operands of which a 256-bit form has two halves. */
+const isWhole = ({ size }: Operand): boolean => size === 'x' || size === 'a' || size === 'u'
+
+/** What an instruction does: effects in order, register and flag updates last but before a control transfer. */
+export function record(form: Form, size: Size, environment: Environment): Effect[] {
+  const s = new Sem(form, size, environment)
+  form.semantics(s)
+  if (s.length === 256 && form.options.whole !== true) {
+    s.half = 1
+    form.semantics(s)
+  }
+  return s.finish()
+}
+
+/** Where each kind of register operand is named, or which general register it is, and its bank. */
+const REGISTER_PLACES: Readonly<Partial<Record<OperandKind, readonly [Place | number, Bank]>>> = {
+  G: ['reg', 'gpr'],
+  E: ['rm', 'gpr'],
+  R: ['rm', 'gpr'],
+  Z: ['opcode', 'gpr'],
+  B: ['vvvv', 'gpr'],
+  A: [RAX, 'gpr'],
+  C: [RCX, 'gpr'],
+  V: ['reg', 'vector'],
+  W: ['rm', 'vector'],
+  U: ['rm', 'vector'],
+  H: ['vvvv', 'vector'],
+  L: ['is4', 'vector'],
+  P: ['reg', 'mmx'],
+  Q: ['rm', 'mmx'],
+  N: ['rm', 'mmx'],
+}
 
 export class Sem {
-  /** The operand size in bits. */
+  /** The operand size of general registers in bits. */
   readonly width: Width
+  /** The length of vectors in bits. */
+  readonly length: 128 | 256
+  /** Which sixteen bytes of 256-bit operands are meant. */
+  half: 0 | 1 = 0
   readonly effects: Effect[] = []
   readonly #environment: Environment
+  readonly #form: Form
   readonly #operands: readonly Operand[]
   readonly #sets: Effect[] = []
   #modified: Temp | undefined
   #temps = 0
+  /** Vector operands that were loaded, by operand: both halves' runs use them. */
+  readonly #loaded = new Map<number, readonly [Node, Node]>()
+  /** The low half of a 256-bit store, until the upper one is known. */
+  #lowHalf: Node | undefined
 
-  constructor(form: Form, width: Width, environment: Environment) {
-    this.width = width
+  constructor(form: Form, size: Size, environment: Environment) {
+    this.width = size > 64 ? 32 : (size as Width)
+    this.length = size === 256 ? 256 : 128
+    this.#form = form
     this.#operands = form.operands
     this.#environment = environment
   }
 
   /** Ends recording: effects in order, deferred updates last but before a control transfer. */
   finish(): Effect[] {
+    if (this.#form.vex) this.#clearUpperHalves()
     const last = this.effects.at(-1)
     const transfers = last !== undefined && ['jump', 'branch', 'callTo', 'ret'].includes(last.kind)
     return transfers ? [...this.effects.slice(0, -1), ...this.#sets, last] : [...this.effects, ...this.#sets]
@@ -115,15 +167,37 @@ export class Sem {
 
   // ---- operands -------------------------------------------------------------------------------------------------
 
+  /** VEX.128 writes clear what is above (SDM vol. 1, 14.1.3). */
+  #clearUpperHalves(): void {
+    const same = (a: Ref, b: Ref) =>
+      'index' in a ? 'index' in b && a.index === b.index : 'field' in b && a.field === b.field
+    for (const low of [...this.#sets]) {
+      if (low.kind !== 'set' || low.ref.bank !== 'vector' || low.ref.high) continue
+      const { ref } = low
+      const isUpper = (one: Effect) =>
+        one.kind === 'set' && one.ref.bank === 'vector' && one.ref.high && same(one.ref, ref)
+      if (!this.#sets.some(isUpper)) this.set({ ...ref, high: true }, 128, ZERO)
+    }
+  }
+
   #operand(index: number): Operand {
     const operand = this.#operands[index]
     if (operand === undefined) unreachable(`the form has no operand ${index}`)
     return operand
   }
 
+  /** The operand that the semantics read as `index`: where the destination is separate the sources are one further. */
+  #source(index: number): number {
+    return this.#form.separate ? index + 1 : index
+  }
+
   /** Width of an operand in bits. */
   widthOf(index: number): Width {
-    const { kind, size } = this.#operand(index)
+    return this.#widthOf(index === 0 ? 0 : this.#source(index))
+  }
+
+  #widthOf(place: number): Width {
+    const { kind, size } = this.#operand(place)
     if (kind === 'C' || kind === '1') return 8
     if (size === 'v' || size === 'y') return this.width
     if (size === 'z') return this.width === 16 ? 16 : 32
@@ -131,44 +205,45 @@ export class Sem {
   }
 
   isMemory(index: number): boolean {
-    const { kind } = this.#operand(index)
-    return kind === 'O' || kind === 'M' || ((kind === 'E' || kind === 'W') && this.#environment.memory)
+    return this.#isMemory(index === 0 ? 0 : this.#source(index))
   }
 
-  /** The register an operand names. */
+  #isMemory(place: number): boolean {
+    const { kind } = this.#operand(place)
+    return kind === 'O' || kind === 'M' || ((kind === 'E' || kind === 'W' || kind === 'Q') && this.#environment.memory)
+  }
+
+  /** The register an operand names; of a vector, the half that is meant. */
   ref(index: number): Ref {
     const { kind } = this.#operand(index)
-    const width = this.widthOf(index)
-    switch (kind) {
-      case 'G':
-        return this.#environment.register('reg', 'gpr', width)
-      case 'E':
-      case 'R':
-        return this.#environment.register('rm', 'gpr', width)
-      case 'Z':
-        return this.#environment.register('opcode', 'gpr', width)
-      case 'A':
-        return general(RAX)
-      case 'C':
-        return general(RCX)
-      case 'V':
-        return this.#environment.register('reg', 'vector', 128)
-      case 'W':
-      case 'U':
-        return this.#environment.register('rm', 'vector', 128)
-      default:
-        throw new Error(`operand ${index} (${kind}) is not a register`)
-    }
+    const where = REGISTER_PLACES[kind]
+    if (where === undefined) throw new Error(`operand ${index} (${kind}) is not a register`)
+    const [place, bank] = where
+    if (typeof place === 'number') return general(place)
+    const ref = this.#environment.register(place, bank, bank === 'gpr' ? this.#widthOf(index) : 128)
+    return bank === 'vector' && this.half === 1 && isWhole(this.#operand(index)) ? { ...ref, high: true } : ref
+  }
+
+  /** Where a register operand is in the task record, in bytes (i32). */
+  place(index: number): Node {
+    return this.#environment.place({ ...this.ref(index), high: false })
+  }
+
+  /** The vector index of a gather, and log2 of its factor, as `place` and i32. */
+  vectorIndex(): readonly [place: Node, scale: Node] {
+    const ref = this.#environment.register('index', 'vector', 128)
+    return [this.#environment.place(ref), this.#environment.scale()]
   }
 
   /** A general operand's value: i32 zero-extended up to 32 bits, i64 for 64. Immediates come at the operand size. */
   read(index: number): Node {
-    const { kind } = this.#operand(index)
-    const width = this.widthOf(index)
+    const source = this.#source(index)
+    const { kind } = this.#operand(source)
+    const width = this.#widthOf(source)
     if (kind === '1') return i32(1)
     if (kind === 'I') return cut(this.#environment.immediate(integerType(this.width)), this.width)
-    if (this.isMemory(index)) return this.load(this.address(), width)
-    return this.get(this.ref(index), width)
+    if (this.#isMemory(source)) return this.load(this.address(), width)
+    return this.get(this.ref(source), width)
   }
 
   /** Reads a general operand that `write` will replace: memory is checked for writing and translated once. */
@@ -315,34 +390,101 @@ export class Sem {
 
   // ---- vectors --------------------------------------------------------------------------------------------------
 
-  /** A vector operand as v128; a memory operand narrower than 16 bytes fills the low part, zero above. */
-  vec(index: number): Node {
-    const { size } = this.#operand(index)
-    if (!this.isMemory(index)) return this.get(this.ref(index), 128)
-    if (size === 'd') return this.loadAs('v128.load32_zero', this.address())
-    if (size === 'q') return this.loadAs('v128.load64_zero', this.address())
-    return this.loadAs('v128.load', this.address(), size === 'x')
+  /**
+   * A vector operand as v128, of 256 bits the half that is meant; a memory operand narrower than 16 bytes fills the low part, zero
+   * above. MMX registers are the low eight bytes.
+   */
+  vec(index: number, half = this.half): Node {
+    return this.#halved(half, () => this.#vec(this.#source(index)))
   }
 
-  setVec(index: number, value: Node): void {
-    if (!this.isMemory(index)) this.set(this.ref(index), 128, value)
-    else this.storeAs('v128.store', this.address(), value, this.#operand(index).size === 'x')
+  #halved<Result>(half: 0 | 1, act: () => Result): Result {
+    const before = this.half
+    this.half = half
+    const result = act()
+    this.half = before
+    return result
+  }
+
+  #vec(source: number): Node {
+    if (!this.#isMemory(source)) return this.get(this.ref(source), 128)
+    const operand = this.#operand(source)
+    let halves = this.#loaded.get(source)
+    if (halves === undefined) {
+      halves = this.#loadVector(operand)
+      this.#loaded.set(source, halves)
+    }
+    return halves[isWhole(operand) ? this.half : 0]
+  }
+
+  #loadVector(operand: Operand): readonly [Node, Node] {
+    const { size } = operand
+    const single = (node: Node): readonly [Node, Node] => [node, node]
+    if (size === 'b' || size === 'w') {
+      const value = this.load(this.address(), size === 'b' ? 8 : 16)
+      return single(lane('i32x4.replace_lane', 0, ZERO, value))
+    }
+    if (size === 'd') return single(this.loadAs('v128.load32_zero', this.address()))
+    if (size === 'q') return single(this.loadAs('v128.load64_zero', this.address()))
+    const aligned = this.#isAligned(size)
+    if (this.length === 128 || !isWhole(operand)) return single(this.loadAs('v128.load', this.address(), aligned))
+    const out = this.#temp('v128')
+    const upper = this.#temp('v128')
+    this.effects.push({
+      kind: 'load',
+      out,
+      upper,
+      op: 'v128.load',
+      address: this.address(),
+      access: access(32, aligned),
+    })
+    return [out, upper]
+  }
+
+  #isAligned(size: Operand['size']): boolean {
+    return size === 'a' || (size === 'x' && !this.#form.vex)
+  }
+
+  /** Replaces a vector operand, of 256 bits the half that is meant; of an MMX register the low eight bytes count. */
+  setVec(index: number, value: Node, half = this.half): void {
+    this.#halved(half, () => this.#setVec(index, value))
+  }
+
+  #setVec(index: number, value: Node): void {
+    const operand = this.#operand(index)
+    const aligned = this.#isAligned(operand.size)
+    if (!this.#isMemory(index)) {
+      this.set(this.ref(index), 128, value)
+    } else if (this.length === 128 || !isWhole(operand)) {
+      this.storeAs('v128.store', this.address(), value, aligned)
+    } else if (this.half === 0) {
+      // Both halves go to memory under one check.
+      this.#lowHalf = value
+    } else {
+      if (this.#lowHalf === undefined) unreachable('the low half is stored first')
+      this.effects.push({
+        kind: 'store',
+        op: 'v128.store',
+        address: this.address(),
+        value: this.#lowHalf,
+        upper: value,
+        access: access(32, aligned),
+      })
+    }
   }
 
   /** Lane 0 of a vector operand, or a scalar from memory: f32 or f64. */
   scalar(index: number, type: 'f32' | 'f64'): Node {
-    if (this.isMemory(index)) return this.loadAs(`${type}.load`, this.address())
-    return lane(type === 'f32' ? 'f32x4.extract_lane' : 'f64x2.extract_lane', 0, this.get(this.ref(index), 128))
+    const source = this.#source(index)
+    if (this.#isMemory(source)) return this.loadAs(`${type}.load`, this.address())
+    return lane(type === 'f32' ? 'f32x4.extract_lane' : 'f64x2.extract_lane', 0, this.get(this.ref(source), 128))
   }
 
-  /** Replaces lane 0 of a vector register and keeps the rest. */
+  /** Replaces lane 0 of a vector register; the rest is kept, or comes from the first source where the destination is separate. */
   setScalar(index: number, value: Node): void {
-    const old = this.get(this.ref(index), 128)
-    this.set(
-      this.ref(index),
-      128,
-      lane(value.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane', 0, old, value),
-    )
+    const rest = this.get(this.ref(this.#source(index)), 128)
+    const replace = value.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane'
+    this.set(this.ref(index), 128, lane(replace, 0, rest, value))
   }
 
   // ---- flags ----------------------------------------------------------------------------------------------------
@@ -428,6 +570,7 @@ export class Sem {
 }
 
 export const general = (index: number): Ref => ({ bank: 'gpr', index, high: false })
+const ZERO = vector(new Array(16).fill(0))
 const access = (size: number, aligned = false): Access => ({ size, aligned })
 export const loadName = (width: Width): string =>
   width === 64 ? 'i64.load' : width === 32 ? 'i32.load' : width === 16 ? 'i32.load16_u' : 'i32.load8_u'

@@ -4,9 +4,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { MEMORY } from '../wasm/opcodes.js'
 import { CANONICAL } from './flags.js'
-import type { Form } from './form.js'
+import type { Form, Size } from './form.js'
 import { type Effect, i32, i64, type Node, type Ref, type Type, type Width } from './ir.js'
-import { type Environment, Sem } from './semantics.js'
+import { type Environment, record as effectsOf } from './semantics.js'
 import { FORMS } from './table.js'
 
 type Shape = {
@@ -16,18 +16,16 @@ type Shape = {
   readonly fields: boolean
 }
 
-const FIELDS = { reg: 'reg0', rm: 'reg1', opcode: 'reg0' } as const
-const INDEXES = { reg: 3, rm: 9, opcode: 11 } as const
+const FIELDS = { reg: 'reg0', rm: 'reg1', opcode: 'reg0', vvvv: 'reg2', is4: 'reg3', index: 'reg1' } as const
+const INDEXES = { reg: 3, rm: 5, opcode: 6, vvvv: 2, is4: 4, index: 7 } as const
 
 const environment = ({ fields, ...shape }: Shape): Environment => ({
   ...shape,
   baseIsStack: !fields,
   register: (place, bank): Ref =>
-    fields
-      ? { bank, field: FIELDS[place] }
-      : bank === 'gpr'
-        ? { bank, index: INDEXES[place], high: false }
-        : { bank, index: INDEXES[place] },
+    fields ? { bank, field: FIELDS[place], high: false } : { bank, index: INDEXES[place], high: false },
+  place: () => (fields ? { kind: 'field', type: 'i32', name: 'reg0' } : i32(0x100)),
+  scale: () => (fields ? { kind: 'field', type: 'i32', name: 'scale' } : i32(2)),
   immediate: (type) => (fields ? { kind: 'field', type, name: 'immediate' } : type === 'i64' ? i64(5) : i32(5)),
   address: () => (fields ? { kind: 'field', type: 'i64', name: 'address' } : i64(0x1000)),
   offset: () => (fields ? { kind: 'field', type: 'i64', name: 'offset' } : i64(0x1000)),
@@ -39,7 +37,7 @@ const environment = ({ fields, ...shape }: Shape): Environment => ({
 })
 
 function shapesOf(form: Form): Shape[] {
-  const explicit = form.operands.some(({ kind }) => 'EMRWUT'.includes(kind))
+  const explicit = form.operands.some(({ kind }) => 'EMRWUTQN'.includes(kind))
   const shapes: Shape[] = []
   for (const fields of [false, true]) {
     for (const memory of [...(form.register || !explicit ? [false] : []), ...(form.memory && explicit ? [true] : [])]) {
@@ -53,11 +51,7 @@ function shapesOf(form: Form): Shape[] {
   return shapes
 }
 
-const record = (form: Form, width: Width, shape: Shape): Effect[] => {
-  const s = new Sem(form, width, environment(shape))
-  form.semantics(s)
-  return s.finish()
-}
+const record = (form: Form, size: Size, shape: Shape): Effect[] => effectsOf(form, size, environment(shape))
 
 const valueType = (width: Width | 128): Type => (width === 128 ? 'v128' : width === 64 ? 'i64' : 'i32')
 

@@ -1,8 +1,9 @@
 // The instruction table: every family's rows in one list. Adding an instruction is adding a row to its family file in
 // forms/; grep the mnemonic there.
 
-import type { Form } from './form.js'
+import { type Form, withVex } from './form.js'
 import { arithmetic } from './forms/arithmetic.js'
+import { avx } from './forms/avx.js'
 import { bits } from './forms/bit.js'
 import { conditional } from './forms/conditional.js'
 import { control } from './forms/control.js'
@@ -21,7 +22,7 @@ import { strings } from './forms/string.js'
 import { system } from './forms/system.js'
 import { x87Forms } from './forms/x87.js'
 
-export const FORMS: readonly Form[] = [
+export const FORMS: readonly Form[] = withVex([
   ...arithmetic,
   ...control,
   ...move,
@@ -39,8 +40,9 @@ export const FORMS: readonly Form[] = [
   ...sseConvert,
   ...sse4,
   ...crypto,
+  ...avx,
   ...x87Forms,
-]
+])
 FORMS.forEach((form, id) => {
   form.id = id
 })

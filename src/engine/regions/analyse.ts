@@ -9,6 +9,11 @@ import type { Graph } from './structure.js'
 
 export const FLAGS = 1 << 16
 
+/** Bits of a vector mask: the low halves of ymm0 to ymm15, then the upper ones. */
+export const VECTOR_HALVES = 32
+export const vectorBit = ({ index, high }: { readonly index: number; readonly high: boolean }): number =>
+  index + (high ? 16 : 0)
+
 export type Registers = { general: number; vector: number }
 
 /** What one instruction does to registers and flags. */
@@ -46,7 +51,7 @@ export function summarise(effects: readonly Effect[]): Summary {
       const { ref } = node
       if (!('index' in ref)) return
       if (ref.bank === 'gpr') usesGeneral |= 1 << ref.index
-      else usesVector |= 1 << ref.index
+      else if (ref.bank === 'vector') usesVector |= 1 << vectorBit(ref)
     } else if (node.kind === 'flag') readsFlags = true
     else if ('args' in node) node.args.forEach(scan)
   }
@@ -71,7 +76,8 @@ export function summarise(effects: readonly Effect[]): Summary {
         break
       case 'set':
         if (!('index' in effect.ref)) break
-        if (effect.ref.bank === 'vector') setsVector |= 1 << effect.ref.index
+        if (effect.ref.bank === 'vector') setsVector |= 1 << vectorBit(effect.ref)
+        else if (effect.ref.bank === 'mmx') break
         else if (partial(effect.width)) {
           usesGeneral |= 1 << effect.ref.index
           setsGeneral |= 1 << effect.ref.index

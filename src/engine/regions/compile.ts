@@ -3,7 +3,7 @@
 import type { Decoded } from '../../x86/decoder.js'
 import { CANONICAL } from '../../x86/flags.js'
 import { flowOf } from '../../x86/flow.js'
-import { Sem } from '../../x86/semantics.js'
+import { record as effectsOf } from '../../x86/semantics.js'
 import { CALL_SITE_SIZE } from '../call-site.js'
 import { analyse, summarise } from './analyse.js'
 import { type Block, discover, type Instruction, type Source } from './discover.js'
@@ -36,9 +36,7 @@ export type Plan = {
 const LOOKAHEAD = 12
 
 function record(decoded: Decoded): Instruction {
-  const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
-  decoded.form.semantics(sem)
-  const effects = sem.finish()
+  const effects = effectsOf(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
   return { decoded, flow: flowOf(decoded.form, decoded.width), effects, summary: summarise(effects) }
 }
 

@@ -6,7 +6,7 @@ import { assert, unreachable } from '../../lib/assert.js'
 import { Code, ModuleBuilder } from '../../wasm/encoder.js'
 import { CANONICAL } from '../../x86/flags.js'
 import type { Effect, FieldName, FlagState, Node, Ref, Width } from '../../x86/ir.js'
-import { Sem } from '../../x86/semantics.js'
+import { record } from '../../x86/semantics.js'
 import { DISPATCH } from '../dispatch.js'
 import { HELPERS, RESULT } from '../helpers.js'
 import { EXIT } from '../host.js'
@@ -181,9 +181,8 @@ class Emitter implements Target {
       this.#registers.updated = { general: 0, vector: 0 }
       this.#condition = -1
       this.#members = [...groups[n]!]
-      const sem = new Sem(decoded.form, decoded.width, new KnownEnvironment(decoded, this.#registers.flags))
-      decoded.form.semantics(sem)
-      this.#lowering.instruction(sem.finish())
+      const environment = new KnownEnvironment(decoded, this.#registers.flags)
+      this.#lowering.instruction(record(decoded.form, decoded.width, environment))
     })
     if (this.#left) return
     const successors = this.#graph.successors[index]!

@@ -1,10 +1,12 @@
 // Operands of a decoded instruction as known registers and constants: what semantics see when a region is compiled.
 
+import { assert } from '../../lib/assert.js'
 import { branchTarget, type Decoded, NO_REGISTER, RIP_BASE, SEGMENT_FS, SEGMENT_NONE } from '../../x86/decoder.js'
 import { add, and, shl } from '../../x86/expr.js'
-import { type FlagState, i32, i64, i64Number, type Node, type Ref, type Width } from '../../x86/ir.js'
-import { type Environment, general, RSP } from '../../x86/semantics.js'
+import { type Bank, type FlagState, i32, i64, i64Number, type Node, type Ref, type Width } from '../../x86/ir.js'
+import { type Environment, general, type Place, RSP } from '../../x86/semantics.js'
 import { WORD } from '../../x86/words.js'
+import { recordOffset } from '../record.js'
 
 export class KnownEnvironment implements Environment {
   readonly #decoded: Decoded
@@ -27,14 +29,40 @@ export class KnownEnvironment implements Environment {
     return this.#decoded.base === RSP
   }
 
-  register(place: 'reg' | 'rm' | 'opcode', bank: 'gpr' | 'vector', width: Width | 128): Ref {
-    const { reg, rm, opcodeRegister, rex } = this.#decoded
-    const index = place === 'reg' ? reg : place === 'rm' ? rm : opcodeRegister
-    if (bank === 'vector') return { bank, index }
+  register(place: Place, bank: Bank, width: Width | 128): Ref {
+    const { rex } = this.#decoded
+    const index = this.#number(place)
+    if (bank !== 'gpr') return { bank, index: bank === 'mmx' ? index & 7 : index, high: false }
     // Without a REX prefix byte registers 4–7 are ah ch dh bh (SDM table 3-2).
     return width === 8 && !rex && index >= 4 && index < 8
       ? { bank, index: index - 4, high: true }
       : { bank, index, high: false }
+  }
+
+  #number(place: Place): number {
+    const { reg, rm, opcodeRegister, vvvv, index, immediateLow } = this.#decoded
+    switch (place) {
+      case 'reg':
+        return reg
+      case 'rm':
+        return rm
+      case 'opcode':
+        return opcodeRegister
+      case 'vvvv':
+        return vvvv
+      case 'index':
+        return index
+      case 'is4':
+        return (immediateLow >> 4) & 15
+    }
+  }
+
+  place(ref: Ref): Node {
+    assert('index' in ref, 'a region knows its registers')
+    return i32(recordOffset(ref))
+  }
+  scale(): Node {
+    return i32(this.#decoded.scale)
   }
 
   immediate(type: 'i32' | 'i64'): Node {
@@ -64,7 +92,7 @@ export class KnownEnvironment implements Environment {
     const fixed = i64Number(base === RIP_BASE ? displacement + next : displacement)
     let sum: Node | undefined
     if (base !== NO_REGISTER && base !== RIP_BASE) sum = read(base)
-    if (index !== NO_REGISTER) {
+    if (index !== NO_REGISTER && !this.#decoded.form.options.vsib) {
       const scaled = scale === 0 ? read(index) : shl(read(index), i64(scale))
       sum = sum === undefined ? scaled : add(sum, scaled)
     }

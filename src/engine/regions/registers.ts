@@ -8,14 +8,17 @@ import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
 import type { FlagState, Node, Ref, Type, Width } from '../../x86/ir.js'
 import { RESULT } from '../helpers.js'
 import { flagInputs } from '../lower.js'
-import { FLAG_AUX, FLAG_RESULT, GPR, RIP, VECTOR, VECTOR_STRIDE } from '../record.js'
-import { FLAGS, type Registers } from './analyse.js'
+import { FLAG_AUX, FLAG_RESULT, GPR, RIP, recordOffset } from '../record.js'
+import { FLAGS, type Registers, VECTOR_HALVES, vectorBit } from './analyse.js'
 
 /** What the landing stores for one way out: rows of 16 bytes {general mask, vector mask, rip}. */
 export type Site = { readonly general: number; readonly vector: number; readonly address: number }
 export const SITE_SIZE = 16
 /** In a site's general mask: not a failure but a seldom taken way out; the hub goes on at rip. */
 export const LANDS_TO_JUMP = 1 << 17
+
+/** Where a half of a vector register is in the record, by its bit in a register set. */
+const vectorOffset = (bit: number): number => recordOffset({ bank: 'vector', index: bit & 15, high: bit >= 16 })
 
 export class RegisterFile {
   readonly sites: Site[] = []
@@ -27,6 +30,7 @@ export class RegisterFile {
   readonly #task: number
   readonly #siteBase: number
   readonly #general: number[] = []
+  /** Made when first wanted: wasm zeroes them at every entry. */
   readonly #vector: number[] = []
   readonly #site: number
   readonly #flagResult: number
@@ -45,7 +49,6 @@ export class RegisterFile {
     this.#flagResult = code.local('i64')
     this.#flagAux = code.local('i32')
     for (let n = 0; n < 16; n++) this.#general.push(code.local('i64'))
-    for (let n = 0; n < 16; n++) this.#vector.push(code.local('v128'))
   }
 
   /** Opens the block that `land` leaves; the body follows. */
@@ -63,13 +66,22 @@ export class RegisterFile {
         code.set(this.#general[n]!)
       }
     }
-    for (let n = 0; n < 16; n++) {
+    for (let n = 0; n < VECTOR_HALVES; n++) {
       if ((vector >> n) & 1) {
         code.get(this.#task)
-        code.memory('v128.load', VECTOR + n * VECTOR_STRIDE)
-        code.set(this.#vector[n]!)
+        code.memory('v128.load', vectorOffset(n))
+        code.set(this.#vectorLocal(n))
       }
     }
+  }
+
+  #vectorLocal(bit: number): number {
+    let local = this.#vector[bit]
+    if (local === undefined) {
+      local = this.#code.local('v128')
+      this.#vector[bit] = local
+    }
+    return local
   }
 
   loadFlags(): void {
@@ -90,8 +102,8 @@ export class RegisterFile {
 
   #storeVector(n: number): void {
     this.#code.get(this.#task)
-    this.#code.get(this.#vector[n]!)
-    this.#code.memory('v128.store', VECTOR + n * VECTOR_STRIDE)
+    this.#code.get(this.#vectorLocal(n))
+    this.#code.memory('v128.store', vectorOffset(n))
   }
 
   #storeFlags(): void {
@@ -105,7 +117,7 @@ export class RegisterFile {
 
   writeBack({ general, vector }: Registers, flags: boolean): void {
     for (let n = 0; n < 16; n++) if ((general >> n) & 1) this.#storeGeneral(n)
-    for (let n = 0; n < 16; n++) if ((vector >> n) & 1) this.#storeVector(n)
+    for (let n = 0; n < VECTOR_HALVES; n++) if ((vector >> n) & 1) this.#storeVector(n)
     if (flags) this.#storeFlags()
   }
 
@@ -146,7 +158,7 @@ export class RegisterFile {
     }
     for (let n = 0; n < 16; n++) if ((general >> n) & 1) conditional(0, n, () => this.#storeGeneral(n))
     if (general & FLAGS) conditional(0, 16, () => this.#storeFlags())
-    for (let n = 0; n < 16; n++) if ((vector >> n) & 1) conditional(4, n, () => this.#storeVector(n))
+    for (let n = 0; n < VECTOR_HALVES; n++) if ((vector >> n) & 1) conditional(4, n, () => this.#storeVector(n))
     code.get(this.#task)
     code.get(this.#site)
     code.memory('i64.load', 8)
@@ -164,7 +176,12 @@ export class RegisterFile {
     const code = this.#code
     assert('index' in ref, 'a region knows its registers')
     if (ref.bank === 'vector') {
-      code.get(this.#vector[ref.index]!)
+      code.get(this.#vectorLocal(vectorBit(ref)))
+      return
+    }
+    if (ref.bank === 'mmx') {
+      code.get(this.#task)
+      code.memory('v128.load64_zero', recordOffset(ref))
       return
     }
     code.get(this.#general[ref.index]!)
@@ -184,8 +201,19 @@ export class RegisterFile {
     assert('index' in ref, 'a region knows its registers')
     if (ref.bank === 'vector') {
       value()
-      code.set(this.#vector[ref.index]!)
-      this.updated.vector |= 1 << ref.index
+      code.set(this.#vectorLocal(vectorBit(ref)))
+      this.updated.vector |= 1 << vectorBit(ref)
+      return
+    }
+    if (ref.bank === 'mmx') {
+      // Sign and exponent become ones (SDM vol. 1, 9.5.1).
+      code.get(this.#task)
+      code.i32(0xffff)
+      code.memory('i32.store16', recordOffset(ref) + 8)
+      code.get(this.#task)
+      value()
+      code.lane('i64x2.extract_lane', 0)
+      code.memory('i64.store', recordOffset(ref))
       return
     }
     const local = this.#general[ref.index]!

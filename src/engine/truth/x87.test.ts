@@ -36,6 +36,7 @@ const instruction = (form: Form, base: number, displacement: number, rm: number)
         form.memory && form.operands.length > 0
           ? { base, index: NONE, scale: 0, displacement, displacementSize: 4 }
           : rm,
+      vvvv: 0,
       immediates: [],
       lock: false,
       repeat: 'none',

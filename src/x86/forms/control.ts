@@ -38,9 +38,10 @@ const retPopping: Semantics = (s) => s.ret(zext64(cut(s.read(0), 16)))
 
 /** With a 66 prefix only 16 bits of the return address are pushed: whoever returns goes elsewhere (APM vol. 3, CALL). */
 function callNear(s: Sem, target: Node): void {
-  if (s.width !== 16) return s.callTo(target)
-  s.push(cut(wrap(s.next()), 16), 16)
-  s.jump(target)
+  if (s.width === 16) {
+    s.push(cut(wrap(s.next()), 16), 16)
+    s.jump(target)
+  } else s.callTo(target)
 }
 
 /** loop, loope, loopne: the count is rcx, or ecx with a 67 prefix. */

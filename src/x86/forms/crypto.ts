@@ -33,18 +33,24 @@ const sha1Rounds: Semantics = (s) => {
 
 /** The third operand is xmm0. */
 const sha256Rounds: Semantics = (s) =>
-  s.setVec(0, s.call('sha256Rounds', 'v128', s.vec(0), s.vec(1), s.get({ bank: 'vector', index: 0 }, 128)))
+  s.setVec(0, s.call('sha256Rounds', 'v128', s.vec(0), s.vec(1), s.get({ bank: 'vector', index: 0, high: false }, 128)))
 
 export const crypto: readonly Form[] = [
-  form('66 0F38 DB /r', 'aesimc', 'Vx Wx', (s) => s.setVec(0, s.call('aesInverseMix', 'v128', s.vec(1)))),
-  form('66 0F38 DC /r', 'aesenc', 'Vx Wx', by('aesEncrypt')),
-  form('66 0F38 DD /r', 'aesenclast', 'Vx Wx', by('aesEncryptLast')),
-  form('66 0F38 DE /r', 'aesdec', 'Vx Wx', by('aesDecrypt')),
-  form('66 0F38 DF /r', 'aesdeclast', 'Vx Wx', by('aesDecryptLast')),
-  form('66 0F3A DF /r', 'aeskeygenassist', 'Vx Wx Ib', (s) =>
-    s.setVec(0, s.call('aesKeyAssist', 'v128', s.vec(1), s.immediateByte())),
+  form('66 0F38 DB /r', 'aesimc', 'Vx Wx', (s) => s.setVec(0, s.call('aesInverseMix', 'v128', s.vec(1))), {
+    vex: 'Vo Wo L0',
+  }),
+  form('66 0F38 DC /r', 'aesenc', 'Vx Wx', by('aesEncrypt'), { vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DD /r', 'aesenclast', 'Vx Wx', by('aesEncryptLast'), { vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DE /r', 'aesdec', 'Vx Wx', by('aesDecrypt'), { vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DF /r', 'aesdeclast', 'Vx Wx', by('aesDecryptLast'), { vex: 'Vo Ho Wo L0' }),
+  form(
+    '66 0F3A DF /r',
+    'aeskeygenassist',
+    'Vx Wx Ib',
+    (s) => s.setVec(0, s.call('aesKeyAssist', 'v128', s.vec(1), s.immediateByte())),
+    { vex: 'Vo Wo Ib L0' },
   ),
-  form('66 0F3A 44 /r', 'pclmulqdq', 'Vx Wx Ib', carryless),
+  form('66 0F3A 44 /r', 'pclmulqdq', 'Vx Wx Ib', carryless, { vex: 'Vo Ho Wo Ib L0' }),
   form('NP 0F3A CC /r', 'sha1rnds4', 'Vu Wu Ib', sha1Rounds),
   form('NP 0F38 C8 /r', 'sha1nexte', 'Vu Wu', inline(sha1NextE)),
   form('NP 0F38 C9 /r', 'sha1msg1', 'Vu Wu', inline(sha1Message1)),

@@ -12,12 +12,14 @@ import { bitOf, lanes, maskOfBits, mergeLow, pick } from '../vector.js'
 type Real = 'f32' | 'f64'
 const SHAPE = { f32: 'f32x4', f64: 'f64x2' } as const
 const SIZE = { f32: 4, f64: 8 } as const
-/** The four encodings of an operation: mandatory prefix, suffix, operands, lane type, packed or scalar. */
+/** The VEX form with a destination of its own. */
+const THREE = { vex: 'Vx Hx Wx' } as const
+/** The four encodings of an operation: mandatory prefix, suffix, operands, those of the VEX form, lane type, packed or scalar. */
 const KINDS = [
-  { prefix: 'NP', suffix: 'ps', operands: 'Vx Wx', real: 'f32', packed: true },
-  { prefix: '66', suffix: 'pd', operands: 'Vx Wx', real: 'f64', packed: true },
-  { prefix: 'F3', suffix: 'ss', operands: 'Vd Wd', real: 'f32', packed: false },
-  { prefix: 'F2', suffix: 'sd', operands: 'Vq Wq', real: 'f64', packed: false },
+  { prefix: 'NP', suffix: 'ps', operands: 'Vx Wx', vex: 'Vx Hx Wx', real: 'f32', packed: true },
+  { prefix: '66', suffix: 'pd', operands: 'Vx Wx', vex: 'Vx Hx Wx', real: 'f64', packed: true },
+  { prefix: 'F3', suffix: 'ss', operands: 'Vd Wd', vex: 'Vd Hd Wd', real: 'f32', packed: false },
+  { prefix: 'F2', suffix: 'sd', operands: 'Vq Wq', vex: 'Vq Hq Wq', real: 'f64', packed: false },
 ] as const
 const PACKED = KINDS.filter(({ packed }) => packed)
 
@@ -141,39 +143,39 @@ const interleave =
     s.setVec(0, pick(s.vec(0), s.vec(1), size, ...order))
 
 export const sseFloat: readonly Form[] = [
-  ...KINDS.flatMap(({ prefix, suffix, operands, real, packed }) => [
-    form(`${prefix} 0F 51 /r`, `sqrt${suffix}`, operands, squareRoot(real, packed)),
-    form(`${prefix} 0F 58 /r`, `add${suffix}`, operands, arithmetic('add', real, packed)),
-    form(`${prefix} 0F 59 /r`, `mul${suffix}`, operands, arithmetic('mul', real, packed)),
-    form(`${prefix} 0F 5C /r`, `sub${suffix}`, operands, arithmetic('sub', real, packed)),
-    form(`${prefix} 0F 5E /r`, `div${suffix}`, operands, arithmetic('div', real, packed)),
-    form(`${prefix} 0F 5D /r`, `min${suffix}`, operands, extreme('pmin', real, packed)),
-    form(`${prefix} 0F 5F /r`, `max${suffix}`, operands, extreme('pmax', real, packed)),
-    form(`${prefix} 0F C2 /r`, `cmp${suffix}`, `${operands} Ib`, compareMask(real, packed)),
+  ...KINDS.flatMap(({ prefix, suffix, operands, vex, real, packed }) => [
+    form(`${prefix} 0F 51 /r`, `sqrt${suffix}`, operands, squareRoot(real, packed), { vex: packed ? operands : vex }),
+    form(`${prefix} 0F 58 /r`, `add${suffix}`, operands, arithmetic('add', real, packed), { vex }),
+    form(`${prefix} 0F 59 /r`, `mul${suffix}`, operands, arithmetic('mul', real, packed), { vex }),
+    form(`${prefix} 0F 5C /r`, `sub${suffix}`, operands, arithmetic('sub', real, packed), { vex }),
+    form(`${prefix} 0F 5E /r`, `div${suffix}`, operands, arithmetic('div', real, packed), { vex }),
+    form(`${prefix} 0F 5D /r`, `min${suffix}`, operands, extreme('pmin', real, packed), { vex }),
+    form(`${prefix} 0F 5F /r`, `max${suffix}`, operands, extreme('pmax', real, packed), { vex }),
+    form(`${prefix} 0F C2 /r`, `cmp${suffix}`, `${operands} Ib`, compareMask(real, packed), { vex: `${vex} Ib` }),
   ]),
   ...PACKED.flatMap(({ prefix, suffix }) =>
     BITWISE.map(([opcode, name, compute]) =>
-      form(`${prefix} 0F ${opcode} /r`, `${name}${suffix}`, 'Vx Wx', bitwise(compute)),
+      form(`${prefix} 0F ${opcode} /r`, `${name}${suffix}`, 'Vx Wx', bitwise(compute), THREE),
     ),
   ),
-  form('NP 0F 2E /r', 'ucomiss', 'Vd Wd', compareToFlags('f32')),
-  form('66 0F 2E /r', 'ucomisd', 'Vq Wq', compareToFlags('f64')),
-  form('NP 0F 2F /r', 'comiss', 'Vd Wd', compareToFlags('f32')),
-  form('66 0F 2F /r', 'comisd', 'Vq Wq', compareToFlags('f64')),
-  form('NP 0F 53 /r', 'rcpps', 'Vx Wx', reciprocal(false, true), { untestable: true }),
-  form('F3 0F 53 /r', 'rcpss', 'Vd Wd', reciprocal(false, false), { untestable: true }),
-  form('NP 0F 52 /r', 'rsqrtps', 'Vx Wx', reciprocal(true, true), { untestable: true }),
-  form('F3 0F 52 /r', 'rsqrtss', 'Vd Wd', reciprocal(true, false), { untestable: true }),
-  form('NP 0F 14 /r', 'unpcklps', 'Vx Wx', interleave(4, 0, 4, 1, 5)),
-  form('NP 0F 15 /r', 'unpckhps', 'Vx Wx', interleave(4, 2, 6, 3, 7)),
-  form('66 0F 14 /r', 'unpcklpd', 'Vx Wx', interleave(8, 0, 2)),
-  form('66 0F 15 /r', 'unpckhpd', 'Vx Wx', interleave(8, 1, 3)),
-  form('66 0F 7C /r', 'haddpd', 'Vx Wx', horizontal('add', 'f64')),
-  form('F2 0F 7C /r', 'haddps', 'Vx Wx', horizontal('add', 'f32')),
-  form('66 0F 7D /r', 'hsubpd', 'Vx Wx', horizontal('sub', 'f64')),
-  form('F2 0F 7D /r', 'hsubps', 'Vx Wx', horizontal('sub', 'f32')),
-  form('66 0F D0 /r', 'addsubpd', 'Vx Wx', addSubtract('f64')),
-  form('F2 0F D0 /r', 'addsubps', 'Vx Wx', addSubtract('f32')),
-  form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32')),
-  form('66 0F3A 41 /r', 'dppd', 'Vx Wx Ib', dotProduct('f64')),
+  form('NP 0F 2E /r', 'ucomiss', 'Vd Wd', compareToFlags('f32'), { vex: 'Vd Wd' }),
+  form('66 0F 2E /r', 'ucomisd', 'Vq Wq', compareToFlags('f64'), { vex: 'Vq Wq' }),
+  form('NP 0F 2F /r', 'comiss', 'Vd Wd', compareToFlags('f32'), { vex: 'Vd Wd' }),
+  form('66 0F 2F /r', 'comisd', 'Vq Wq', compareToFlags('f64'), { vex: 'Vq Wq' }),
+  form('NP 0F 53 /r', 'rcpps', 'Vx Wx', reciprocal(false, true), { untestable: true, vex: 'Vx Wx' }),
+  form('F3 0F 53 /r', 'rcpss', 'Vd Wd', reciprocal(false, false), { untestable: true, vex: 'Vd Hd Wd' }),
+  form('NP 0F 52 /r', 'rsqrtps', 'Vx Wx', reciprocal(true, true), { untestable: true, vex: 'Vx Wx' }),
+  form('F3 0F 52 /r', 'rsqrtss', 'Vd Wd', reciprocal(true, false), { untestable: true, vex: 'Vd Hd Wd' }),
+  form('NP 0F 14 /r', 'unpcklps', 'Vx Wx', interleave(4, 0, 4, 1, 5), THREE),
+  form('NP 0F 15 /r', 'unpckhps', 'Vx Wx', interleave(4, 2, 6, 3, 7), THREE),
+  form('66 0F 14 /r', 'unpcklpd', 'Vx Wx', interleave(8, 0, 2), THREE),
+  form('66 0F 15 /r', 'unpckhpd', 'Vx Wx', interleave(8, 1, 3), THREE),
+  form('66 0F 7C /r', 'haddpd', 'Vx Wx', horizontal('add', 'f64'), THREE),
+  form('F2 0F 7C /r', 'haddps', 'Vx Wx', horizontal('add', 'f32'), THREE),
+  form('66 0F 7D /r', 'hsubpd', 'Vx Wx', horizontal('sub', 'f64'), THREE),
+  form('F2 0F 7D /r', 'hsubps', 'Vx Wx', horizontal('sub', 'f32'), THREE),
+  form('66 0F D0 /r', 'addsubpd', 'Vx Wx', addSubtract('f64'), THREE),
+  form('F2 0F D0 /r', 'addsubps', 'Vx Wx', addSubtract('f32'), THREE),
+  form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32'), { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F3A 41 /r', 'dppd', 'Vx Wx Ib', dotProduct('f64'), { vex: 'Vo Ho Wo Ib L0' }),
 ]

@@ -212,21 +212,24 @@ const SHIFTS: readonly (readonly [string, string, string, Shift])[] = [
   ['F3', '73 /6', 'psllq', { shape: 'i64x2', name: 'shl' }],
 ]
 
+/** The VEX form with a destination of its own. */
+const THREE = { vex: 'Vx Hx Wx' } as const
+
 /** pand DB, pandn DF, por EB, pxor EF: andps and its neighbours on integers. */
 const INTEGER_BITWISE = ['DB', 'DF', 'EB', 'EF']
 
 export const sseInteger: readonly Form[] = [
-  ...ROWS.map(([opcode, name, compute]) => form(`66 ${opcode} /r`, name, 'Vx Wx', binary(compute))),
+  ...ROWS.map(([opcode, name, compute]) => form(`66 ${opcode} /r`, name, 'Vx Wx', binary(compute), THREE)),
   ...BITWISE.map(([, name, compute], n) =>
-    form(`66 0F ${INTEGER_BITWISE[n]} /r`, `p${name}`, 'Vx Wx', binary(compute)),
+    form(`66 0F ${INTEGER_BITWISE[n]} /r`, `p${name}`, 'Vx Wx', binary(compute), THREE),
   ),
   ...SHIFTS.flatMap(([byRegister, byImmediate, name, kind]) => [
-    form(`66 0F ${byRegister} /r`, name, 'Vx Wx', shiftByRegister(kind)),
-    form(`66 0F ${byImmediate}`, name, 'Ux Ib', shiftByImmediate(kind)),
+    form(`66 0F ${byRegister} /r`, name, 'Vx Wx', shiftByRegister(kind), { vex: 'Vx Hx Wo' }),
+    form(`66 0F ${byImmediate}`, name, 'Ux Ib', shiftByImmediate(kind), { vex: 'Hx Ux Ib' }),
   ]),
-  form('66 0F 73 /3', 'psrldq', 'Ux Ib', shiftBytes(bytesDown)),
-  form('66 0F 73 /7', 'pslldq', 'Ux Ib', shiftBytes(bytesUp)),
-  form('66 0F38 1C /r', 'pabsb', 'Vx Wx', absolute('i8x16')),
-  form('66 0F38 1D /r', 'pabsw', 'Vx Wx', absolute('i16x8')),
-  form('66 0F38 1E /r', 'pabsd', 'Vx Wx', absolute('i32x4')),
+  form('66 0F 73 /3', 'psrldq', 'Ux Ib', shiftBytes(bytesDown), { vex: 'Hx Ux Ib' }),
+  form('66 0F 73 /7', 'pslldq', 'Ux Ib', shiftBytes(bytesUp), { vex: 'Hx Ux Ib' }),
+  form('66 0F38 1C /r', 'pabsb', 'Vx Wx', absolute('i8x16'), { vex: 'Vx Wx' }),
+  form('66 0F38 1D /r', 'pabsw', 'Vx Wx', absolute('i16x8'), { vex: 'Vx Wx' }),
+  form('66 0F38 1E /r', 'pabsd', 'Vx Wx', absolute('i32x4'), { vex: 'Vx Wx' }),
 ]

@@ -1,11 +1,11 @@
 // SSE data movement: whole registers, halves, scalars, between general and vector registers, masks.
 // MMX registers are left out: no row takes a form without its mandatory prefix where that would mean mm0–mm7.
 
-import { pure, shuffle } from '../expr.js'
+import { or, pure, shl, shuffle } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { lane, RDI, type Semantics } from '../semantics.js'
-import { blend, laneOf, mergeLow, pick, ZERO } from '../vector.js'
+import { blend, laneCount, laneOf, mergeLow, pick, ZERO } from '../vector.js'
 
 const move: Semantics = (s) => s.setVec(0, s.vec(1))
 
@@ -24,6 +24,12 @@ const storeScalar =
     else if (bytes === 4) s.storeAs('f32.store', s.address(), lane('f32x4.extract_lane', 0, source))
     else s.storeAs('f64.store', s.address(), lane('f64x2.extract_lane', 0, source))
   }
+
+/** vmovss, vmovsd between registers. */
+const mergeScalar =
+  (bytes: 4 | 8): Semantics =>
+  (s) =>
+    s.setVec(0, mergeLow(s.vec(1), s.vec(2), bytes))
 
 const storeHalf =
   (half: 0 | 1): Semantics =>
@@ -50,8 +56,10 @@ const storeQuad: Semantics = (s) => {
 
 const signMask =
   (shape: 'i8x16' | 'i32x4' | 'i64x2'): Semantics =>
-  (s) =>
-    s.write(0, pure(`${shape}.bitmask`, s.vec(1)))
+  (s) => {
+    const low = pure(`${shape}.bitmask`, s.vec(1, 0))
+    s.write(0, s.length === 128 ? low : or(low, shl(pure(`${shape}.bitmask`, s.vec(1, 1)), i32(laneCount(shape)))))
+  }
 
 /** The bytes whose mask byte has its top bit set. The others are read and written back: they must be accessible,
  *  which the SDM leaves to the implementation (MASKMOVDQU), and another thread's write to them meanwhile is lost. */
@@ -73,48 +81,60 @@ const duplicateLow: Semantics = (s) => {
 }
 
 export const sseMove: readonly Form[] = [
-  form('NP 0F 28 /r', 'movaps', 'Vx Wx', move),
-  form('NP 0F 29 /r', 'movaps', 'Wx Vx', move),
-  form('66 0F 28 /r', 'movapd', 'Vx Wx', move),
-  form('66 0F 29 /r', 'movapd', 'Wx Vx', move),
-  form('NP 0F 10 /r', 'movups', 'Vu Wu', move),
-  form('NP 0F 11 /r', 'movups', 'Wu Vu', move),
-  form('66 0F 10 /r', 'movupd', 'Vu Wu', move),
-  form('66 0F 11 /r', 'movupd', 'Wu Vu', move),
-  form('66 0F 6F /r', 'movdqa', 'Vx Wx', move),
-  form('66 0F 7F /r', 'movdqa', 'Wx Vx', move),
-  form('F3 0F 6F /r', 'movdqu', 'Vu Wu', move),
-  form('F3 0F 7F /r', 'movdqu', 'Wu Vu', move),
+  form('NP 0F 28 /r', 'movaps', 'Va Wa', move, { vex: 'Va Wa' }),
+  form('NP 0F 29 /r', 'movaps', 'Wa Va', move, { vex: 'Wa Va' }),
+  form('66 0F 28 /r', 'movapd', 'Va Wa', move, { vex: 'Va Wa' }),
+  form('66 0F 29 /r', 'movapd', 'Wa Va', move, { vex: 'Wa Va' }),
+  form('NP 0F 10 /r', 'movups', 'Vu Wu', move, { vex: 'Vx Wx' }),
+  form('NP 0F 11 /r', 'movups', 'Wu Vu', move, { vex: 'Wx Vx' }),
+  form('66 0F 10 /r', 'movupd', 'Vu Wu', move, { vex: 'Vx Wx' }),
+  form('66 0F 11 /r', 'movupd', 'Wu Vu', move, { vex: 'Wx Vx' }),
+  form('66 0F 6F /r', 'movdqa', 'Va Wa', move, { vex: 'Va Wa' }),
+  form('66 0F 7F /r', 'movdqa', 'Wa Va', move, { vex: 'Wa Va' }),
+  form('F3 0F 6F /r', 'movdqu', 'Vu Wu', move, { vex: 'Vx Wx' }),
+  form('F3 0F 7F /r', 'movdqu', 'Wu Vu', move, { vex: 'Wx Vx' }),
+  ...(
+    [
+      ['F3', 'vmovss', 'd', 4],
+      ['F2', 'vmovsd', 'q', 8],
+    ] as const
+  ).flatMap(([prefix, name, size, bytes]) => [
+    form(`VEX ${prefix} 0F 10 /r`, name, `V${size} M${size}`, loadScalar(bytes), { feature: 'avx' }),
+    form(`VEX ${prefix} 0F 10 /r`, name, `V${size} H${size} U${size}`, mergeScalar(bytes), { feature: 'avx' }),
+    form(`VEX ${prefix} 0F 11 /r`, name, `M${size} V${size}`, storeScalar(bytes), { feature: 'avx' }),
+    form(`VEX ${prefix} 0F 11 /r`, name, `U${size} H${size} V${size}`, mergeScalar(bytes), { feature: 'avx' }),
+  ]),
   form('F3 0F 10 /r', 'movss', 'Vd Wd', loadScalar(4)),
   form('F3 0F 11 /r', 'movss', 'Wd Vd', storeScalar(4)),
   form('F2 0F 10 /r', 'movsd', 'Vq Wq', loadScalar(8)),
   form('F2 0F 11 /r', 'movsd', 'Wq Vq', storeScalar(8)),
-  form('NP 0F 12 /r', 'movlps', 'Vq Mq', loadLow),
-  form('NP 0F 12 /r', 'movhlps', 'Vq Uq', highToLow),
-  form('NP 0F 13 /r', 'movlps', 'Mq Vq', storeHalf(0)),
-  form('66 0F 12 /r', 'movlpd', 'Vq Mq', loadLow),
-  form('66 0F 13 /r', 'movlpd', 'Mq Vq', storeHalf(0)),
-  form('NP 0F 16 /r', 'movhps', 'Vq Mq', loadHigh),
-  form('NP 0F 16 /r', 'movlhps', 'Vq Uq', loadHigh),
-  form('NP 0F 17 /r', 'movhps', 'Mq Vq', storeHalf(1)),
-  form('66 0F 16 /r', 'movhpd', 'Vq Mq', loadHigh),
-  form('66 0F 17 /r', 'movhpd', 'Mq Vq', storeHalf(1)),
-  form('66 0F 6E /r W0', 'movd', 'Vx Ey', fromGeneral),
-  form('66 0F 6E /r W1', 'movq', 'Vx Ey', fromGeneral),
-  form('66 0F 7E /r W0', 'movd', 'Ey Vx', toGeneral),
-  form('66 0F 7E /r W1', 'movq', 'Ey Vx', toGeneral),
-  form('F3 0F 7E /r', 'movq', 'Vq Wq', loadQuad),
-  form('66 0F D6 /r', 'movq', 'Wq Vq', storeQuad),
-  form('NP 0F 50 /r', 'movmskps', 'Gd Ux', signMask('i32x4')),
-  form('66 0F 50 /r', 'movmskpd', 'Gd Ux', signMask('i64x2')),
-  form('66 0F D7 /r', 'pmovmskb', 'Gd Ux', signMask('i8x16')),
-  form('NP 0F 2B /r', 'movntps', 'Mx Vx', move),
-  form('66 0F 2B /r', 'movntpd', 'Mx Vx', move),
-  form('66 0F E7 /r', 'movntdq', 'Mx Vx', move),
-  form('66 0F38 2A /r', 'movntdqa', 'Vx Mx', move),
-  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', maskedStore, { untestable: true }),
-  form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move),
-  form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow),
-  form('F3 0F 12 /r', 'movsldup', 'Vx Wx', duplicate(0, 0, 2, 2)),
-  form('F3 0F 16 /r', 'movshdup', 'Vx Wx', duplicate(1, 1, 3, 3)),
+  form('NP 0F 12 /r', 'movlps', 'Vq Mq', loadLow, { vex: 'Vq Hq Mq L0' }),
+  form('NP 0F 12 /r', 'movhlps', 'Vq Uq', highToLow, { vex: 'Vq Hq Uq L0' }),
+  form('NP 0F 13 /r', 'movlps', 'Mq Vq', storeHalf(0), { vex: 'Mq Vq L0' }),
+  form('66 0F 12 /r', 'movlpd', 'Vq Mq', loadLow, { vex: 'Vq Hq Mq L0' }),
+  form('66 0F 13 /r', 'movlpd', 'Mq Vq', storeHalf(0), { vex: 'Mq Vq L0' }),
+  form('NP 0F 16 /r', 'movhps', 'Vq Mq', loadHigh, { vex: 'Vq Hq Mq L0' }),
+  form('NP 0F 16 /r', 'movlhps', 'Vq Uq', loadHigh, { vex: 'Vq Hq Uq L0' }),
+  form('NP 0F 17 /r', 'movhps', 'Mq Vq', storeHalf(1), { vex: 'Mq Vq L0' }),
+  form('66 0F 16 /r', 'movhpd', 'Vq Mq', loadHigh, { vex: 'Vq Hq Mq L0' }),
+  form('66 0F 17 /r', 'movhpd', 'Mq Vq', storeHalf(1), { vex: 'Mq Vq L0' }),
+  form('66 0F 6E /r W0', 'movd', 'Vx Ey', fromGeneral, { vex: 'Vo Ey L0' }),
+  form('66 0F 6E /r W1', 'movq', 'Vx Ey', fromGeneral, { vex: 'Vo Ey L0' }),
+  form('66 0F 7E /r W0', 'movd', 'Ey Vx', toGeneral, { vex: 'Ey Vo L0' }),
+  form('66 0F 7E /r W1', 'movq', 'Ey Vx', toGeneral, { vex: 'Ey Vo L0' }),
+  form('F3 0F 7E /r', 'movq', 'Vq Wq', loadQuad, { vex: 'Vq Wq L0' }),
+  form('66 0F D6 /r', 'movq', 'Wq Vq', storeQuad, { vex: 'Wq Vq L0' }),
+  form('NP 0F 50 /r', 'movmskps', 'Gd Ux', signMask('i32x4'), { vex: 'Gd Ux', whole: true }),
+  form('66 0F 50 /r', 'movmskpd', 'Gd Ux', signMask('i64x2'), { vex: 'Gd Ux', whole: true }),
+  form('66 0F D7 /r', 'pmovmskb', 'Gd Ux', signMask('i8x16'), { vex: 'Gd Ux', whole: true }),
+  form('NP 0F 2B /r', 'movntps', 'Ma Va', move, { vex: 'Ma Va' }),
+  form('66 0F 2B /r', 'movntpd', 'Ma Va', move, { vex: 'Ma Va' }),
+  form('66 0F E7 /r', 'movntdq', 'Ma Va', move, { vex: 'Ma Va' }),
+  form('66 0F38 2A /r', 'movntdqa', 'Va Ma', move, { vex: 'Va Ma', feature256: 'avx2' }),
+  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', maskedStore, { untestable: true, vex: 'Vo Uo L0' }),
+  form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move, { vex: 'Vx Mx' }),
+  form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow, { vex: 'Vq Wq L0' }),
+  form('VEX F2 0F 12 /r L1', 'vmovddup', 'Vx Wx', duplicateLow, { feature: 'avx' }),
+  form('F3 0F 12 /r', 'movsldup', 'Vx Wx', duplicate(0, 0, 2, 2), { vex: 'Vx Wx' }),
+  form('F3 0F 16 /r', 'movshdup', 'Vx Wx', duplicate(1, 1, 3, 3), { vex: 'Vx Wx' }),
 ]

@@ -3,21 +3,22 @@
 import { and, pure, select, shrU } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
-import { lane, type Sem, type Semantics } from '../semantics.js'
+import type { Sem, Semantics } from '../semantics.js'
 import {
   alignRight,
   bitOf,
   blend,
   broadcast,
+  bytesDown,
   extract,
   insert,
+  laneCount,
   maskOfBits,
   maskOfLane,
   pick,
   type Shape,
   shuffleDwords,
   shuffleWords,
-  ZERO,
 } from '../vector.js'
 
 const rearrange =
@@ -32,7 +33,8 @@ const shuffleSingles: Semantics = (s) => {
 }
 const shuffleDoubles: Semantics = (s) => {
   const imm = s.immediateByte()
-  const choose = (v: Node, n: number) => select(bitOf(imm, n), pick(v, v, 8, 1, 1), pick(v, v, 8, 0, 0))
+  // Two bits for each half of 256 bits.
+  const choose = (v: Node, n: number) => select(bitOf(imm, n + 2 * s.half), pick(v, v, 8, 1, 1), pick(v, v, 8, 0, 0))
   s.setVec(0, pick(choose(s.vec(0), 0), choose(s.vec(1), 1), 8, 0, 3))
 }
 
@@ -77,28 +79,42 @@ const insertSingle: Semantics = (s) => {
 const blendByImmediate =
   (shape: Exclude<Shape, 'i8x16'>): Semantics =>
   (s) =>
-    s.setVec(0, blend(s.vec(0), s.vec(1), maskOfBits(shape, s.immediateByte())))
+    // The upper half of 256 bits has bits of its own, but with words.
+    s.setVec(
+      0,
+      blend(
+        s.vec(0),
+        s.vec(1),
+        maskOfBits(shape, shrU(s.immediateByte(), i32(shape === 'i16x8' ? 0 : laneCount(shape) * s.half))),
+      ),
+    )
 
 /** The mask is the top bit of each lane of xmm0. */
 const blendByXmm0 =
   (shape: Exclude<Shape, 'i16x8'>): Semantics =>
   (s) => {
-    const mask = s.get({ bank: 'vector', index: 0 }, 128)
+    const mask = s.get({ bank: 'vector', index: 0, high: false }, 128)
     const count = i32(shape === 'i8x16' ? 7 : shape === 'i32x4' ? 31 : 63)
     s.setVec(0, blend(s.vec(0), s.vec(1), pure(`${shape}.shr_s`, mask, count)))
   }
 
 const STEPS = ['i16x8.extend_low_i8x16', 'i32x4.extend_low_i16x8', 'i64x2.extend_low_i32x4']
+const widen = (from: number, to: number, sign: 's' | 'u', source: Node): Node =>
+  STEPS.slice(from, to).reduce((v, step) => pure(`${step}_${sign}`, v), source)
 const extend =
-  (from: number, to: number, sign: 's' | 'u', bytes: 2 | 4 | 8): Semantics =>
+  (from: number, to: number, sign: 's' | 'u'): Semantics =>
+  (s) =>
+    s.setVec(0, widen(from, to, sign, s.vec(1)))
+
+/** What the 256-bit form reads. */
+const DOUBLED = { 2: 'd', 4: 'q', 8: 'o' } as const
+/** The low half is made of the first bytes, the upper one of as many that follow. */
+const extendWhole =
+  (from: number, to: number, sign: 's' | 'u'): Semantics =>
   (s) => {
-    // Two bytes of memory have no vector load of their own.
-    const source =
-      bytes === 2 && s.isMemory(1) ? lane('i32x4.replace_lane', 0, ZERO, s.load(s.address(), 16)) : s.vec(1)
-    s.setVec(
-      0,
-      STEPS.slice(from, to).reduce((v, step) => pure(`${step}_${sign}`, v), source),
-    )
+    const source = s.vec(1)
+    s.setVec(0, widen(from, to, sign, source), 0)
+    s.setVec(0, widen(from, to, sign, bytesDown(source, i32(8 >> (to - from - 1)))), 1)
   }
 
 /** Opcode's low digit, name, first and last widening, bytes read. */
@@ -112,45 +128,56 @@ const EXTENSIONS = [
 ] as const
 
 export const sseShuffle: readonly Form[] = [
-  form('66 0F 70 /r', 'pshufd', 'Vx Wx Ib', rearrange(shuffleDwords)),
+  form('66 0F 70 /r', 'pshufd', 'Vx Wx Ib', rearrange(shuffleDwords), { vex: 'Vx Wx Ib' }),
   form(
     'F2 0F 70 /r',
     'pshuflw',
     'Vx Wx Ib',
     rearrange((v, imm) => shuffleWords(v, imm, false)),
+    { vex: 'Vx Wx Ib' },
   ),
   form(
     'F3 0F 70 /r',
     'pshufhw',
     'Vx Wx Ib',
     rearrange((v, imm) => shuffleWords(v, imm, true)),
+    { vex: 'Vx Wx Ib' },
   ),
-  form('NP 0F C6 /r', 'shufps', 'Vx Wx Ib', shuffleSingles),
-  form('66 0F C6 /r', 'shufpd', 'Vx Wx Ib', shuffleDoubles),
-  form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes),
-  form('66 0F3A 0F /r', 'palignr', 'Vx Wx Ib', align),
-  form('66 0F C4 /r', 'pinsrw', 'Vx Ed Ib', insertLane('i16x8')),
-  form('66 0F C5 /r', 'pextrw', 'Gd Ux Ib', extractLane('i16x8')),
-  form('66 0F3A 14 /r', 'pextrb', 'Ed Vx Ib', extractLane('i8x16')),
-  form('66 0F3A 15 /r', 'pextrw', 'Ed Vx Ib', extractLane('i16x8')),
-  form('66 0F3A 16 /r W0', 'pextrd', 'Ey Vx Ib', extractWide),
-  form('66 0F3A 16 /r W1', 'pextrq', 'Ey Vx Ib', extractWide),
-  form('66 0F3A 17 /r', 'extractps', 'Ed Vx Ib', extractLane('i32x4')),
-  form('66 0F3A 20 /r', 'pinsrb', 'Vx Ed Ib', insertLane('i8x16')),
-  form('66 0F3A 21 /r', 'insertps', 'Vd Wd Ib', insertSingle),
-  form('66 0F3A 22 /r W0', 'pinsrd', 'Vx Ey Ib', insertWide),
-  form('66 0F3A 22 /r W1', 'pinsrq', 'Vx Ey Ib', insertWide),
-  form('66 0F3A 0C /r', 'blendps', 'Vx Wx Ib', blendByImmediate('i32x4')),
-  form('66 0F3A 0D /r', 'blendpd', 'Vx Wx Ib', blendByImmediate('i64x2')),
-  form('66 0F3A 0E /r', 'pblendw', 'Vx Wx Ib', blendByImmediate('i16x8')),
+  form('NP 0F C6 /r', 'shufps', 'Vx Wx Ib', shuffleSingles, { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F C6 /r', 'shufpd', 'Vx Wx Ib', shuffleDoubles, { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes, { vex: 'Vx Hx Wx' }),
+  form('66 0F3A 0F /r', 'palignr', 'Vx Wx Ib', align, { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F C4 /r', 'pinsrw', 'Vx Ed Ib', insertLane('i16x8'), { vex: 'Vo Ho Ed Ib L0' }),
+  form('66 0F C5 /r', 'pextrw', 'Gd Ux Ib', extractLane('i16x8'), { vex: 'Gd Uo Ib L0' }),
+  form('66 0F3A 14 /r', 'pextrb', 'Ed Vx Ib', extractLane('i8x16'), { vex: 'Ed Vo Ib L0' }),
+  form('66 0F3A 15 /r', 'pextrw', 'Ed Vx Ib', extractLane('i16x8'), { vex: 'Ed Vo Ib L0' }),
+  form('66 0F3A 16 /r W0', 'pextrd', 'Ey Vx Ib', extractWide, { vex: 'Ey Vo Ib L0' }),
+  form('66 0F3A 16 /r W1', 'pextrq', 'Ey Vx Ib', extractWide, { vex: 'Ey Vo Ib L0' }),
+  form('66 0F3A 17 /r', 'extractps', 'Ed Vx Ib', extractLane('i32x4'), { vex: 'Ed Vo Ib L0' }),
+  form('66 0F3A 20 /r', 'pinsrb', 'Vx Ed Ib', insertLane('i8x16'), { vex: 'Vo Ho Ed Ib L0' }),
+  form('66 0F3A 21 /r', 'insertps', 'Vd Wd Ib', insertSingle, { vex: 'Vd Hd Wd Ib L0' }),
+  form('66 0F3A 22 /r W0', 'pinsrd', 'Vx Ey Ib', insertWide, { vex: 'Vo Ho Ey Ib L0' }),
+  form('66 0F3A 22 /r W1', 'pinsrq', 'Vx Ey Ib', insertWide, { vex: 'Vo Ho Ey Ib L0' }),
+  form('66 0F3A 0C /r', 'blendps', 'Vx Wx Ib', blendByImmediate('i32x4'), { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F3A 0D /r', 'blendpd', 'Vx Wx Ib', blendByImmediate('i64x2'), { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F3A 0E /r', 'pblendw', 'Vx Wx Ib', blendByImmediate('i16x8'), { vex: 'Vx Hx Wx Ib' }),
   form('66 0F38 10 /r', 'pblendvb', 'Vx Wx', blendByXmm0('i8x16')),
   form('66 0F38 14 /r', 'blendvps', 'Vx Wx', blendByXmm0('i32x4')),
   form('66 0F38 15 /r', 'blendvpd', 'Vx Wx', blendByXmm0('i64x2')),
   ...EXTENSIONS.flatMap(([digit, name, from, to, bytes]) => {
     const operands = bytes === 8 ? 'Vx Wq' : bytes === 4 ? 'Vx Wd' : 'Vx Ww'
     return [
-      form(`66 0F38 2${digit} /r`, `pmovsx${name}`, operands, extend(from, to, 's', bytes)),
-      form(`66 0F38 3${digit} /r`, `pmovzx${name}`, operands, extend(from, to, 'u', bytes)),
+      ...(['s', 'u'] as const).flatMap((sign) => {
+        const opcode = `0F38 ${sign === 's' ? 2 : 3}${digit} /r`
+        const mnemonic = `pmov${sign === 's' ? 'sx' : 'zx'}${name}`
+        return [
+          form(`66 ${opcode}`, mnemonic, operands, extend(from, to, sign), { vex: `${operands.replace('x', 'o')} L0` }),
+          form(`VEX 66 ${opcode} L1`, `v${mnemonic}`, `Vx W${DOUBLED[bytes]}`, extendWhole(from, to, sign), {
+            whole: true,
+            feature: 'avx2',
+          }),
+        ]
+      }),
     ]
   }),
 ]

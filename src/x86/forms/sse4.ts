@@ -1,6 +1,6 @@
 // What SSE4.1 adds that has no simpler relative in the other SSE families. The string comparisons of SSE4.2 are left out.
 
-import { and, eqz, or, pure, rotl, shl } from '../expr.js'
+import { and, eqz, or, pure, rotl, shl, shrU } from '../expr.js'
 import { zeroParityCarryFlags } from '../flags.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
@@ -9,10 +9,12 @@ import { broadcast, IOTA, laneOf, lanes, pick, ZERO } from '../vector.js'
 
 /** ZF: no common bit; CF: no bit of the source outside the destination; the other flags 0. */
 const test: Semantics = (s) => {
-  const a = s.vec(0)
-  const b = s.vec(1)
-  const none = (v: Node) => eqz(pure('v128.any_true', v))
-  s.flags(zeroParityCarryFlags(none(pure('v128.and', a, b)), i32(0), none(pure('v128.andnot', b, a))))
+  const halves = s.length === 128 ? ([0] as const) : ([0, 1] as const)
+  const none = (op: string) => {
+    const [low, upper] = halves.map((half) => pure(op, s.vec(1, half), s.vec(0, half)))
+    return eqz(pure('v128.any_true', upper === undefined ? (low as Node) : pure('v128.or', low as Node, upper)))
+  }
+  s.flags(zeroParityCarryFlags(none('v128.and'), i32(0), none('v128.andnot')))
 }
 
 /** The least 16-bit lane and its index: each lane shifted above its index, then one minimum over all. */
@@ -31,7 +33,8 @@ const horizontalMinimum: Semantics = (s) => {
 const slidingDifferences: Semantics = (s) => {
   const a = s.vec(0)
   const b = s.vec(1)
-  const imm = s.immediateByte()
+  // Three bits for each half of 256 bits.
+  const imm = shrU(s.immediateByte(), i32(3 * s.half))
   const windowAt = and(imm, i32(4))
   const groupAt = shl(and(imm, i32(3)), i32(2))
   const term = (n: number): Node => {
@@ -49,7 +52,7 @@ const slidingDifferences: Semantics = (s) => {
 }
 
 export const sse4: readonly Form[] = [
-  form('66 0F38 17 /r', 'ptest', 'Vx Wx', test),
-  form('66 0F38 41 /r', 'phminposuw', 'Vx Wx', horizontalMinimum),
-  form('66 0F3A 42 /r', 'mpsadbw', 'Vx Wx Ib', slidingDifferences),
+  form('66 0F38 17 /r', 'ptest', 'Vx Wx', test, { vex: 'Vx Wx', whole: true }),
+  form('66 0F38 41 /r', 'phminposuw', 'Vx Wx', horizontalMinimum, { vex: 'Vo Wo L0' }),
+  form('66 0F3A 42 /r', 'mpsadbw', 'Vx Wx Ib', slidingDifferences, { vex: 'Vx Hx Wx Ib' }),
 ]

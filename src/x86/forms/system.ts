@@ -1,7 +1,7 @@
 // System instructions as user mode sees them: syscall, cpuid, time stamps, segment bases, fences, hints, and those that only
 // raise. Refused with #UD by having no row: what cpuid does not advertise (xsave, rdrand, rdpid …).
 
-import { and, cut, eq, ne, shl, shrS, shrU, sub, wrap, zext64 } from '../expr.js'
+import { and, cut, eq, ne, shl, shrS, shrU, wrap, zext64 } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, i64 } from '../ir.js'
 import type { Semantics } from '../semantics.js'

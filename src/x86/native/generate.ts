@@ -14,8 +14,7 @@ import {
   NONE,
   RIP,
 } from '../encode.js'
-import type { Form } from '../form.js'
-import type { Width } from '../ir.js'
+import type { Form, Size } from '../form.js'
 import {
   type Case,
   CODE_BASE,
@@ -113,6 +112,16 @@ function vary({ operand, registers }: Placed, prng: Prng): Placed {
   return { operand: { ...operand, address32: true }, registers: varied }
 }
 
+/** A gather's operand: its base leads to the target, its index is another vector register than the other two. */
+function placeGather(target: number, reg: number, mask: number, base: number, prng: Prng): Placed {
+  const free = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].filter((n) => n !== reg && n !== mask)
+  const displacement = prng.below(256) - 128
+  return {
+    operand: { base, index: prng.pick(free), scale: prng.below(4), displacement, displacementSize: 1 },
+    registers: new Map([[base, BigInt(target - displacement)]]),
+  }
+}
+
 const CODES_WITH_REX = 16
 function chooseRegister(byte: boolean, prng: Prng): number {
   return byte && prng.chance(0.2) ? prng.pick(HIGH_BYTES) : prng.below(CODES_WITH_REX)
@@ -134,9 +143,10 @@ const BIT_TEST = /^bt[src]?$/
 const IMPLIED = /^(xlat|loop|jrcxz)/
 
 /** Picks an instruction's operands. */
-export function generate(form: Form, width: Width, prng: Prng, choice: Choice = {}): Draft {
+export function generate(form: Form, width: Size, prng: Prng, choice: Choice = {}): Draft {
   for (;;) {
     const draft = attempt(form, width, prng, choice)
+    if (form.options.vsib && draft.instruction.reg === draft.instruction.vvvv) continue
     // Opcode 90 with register 0 is another row: nop.
     const isNop = form.plusRegister && form.map === 0 && form.opcode === 0x90 && draft.instruction.reg === 0
     // A bit offset that is part of the address too would reach anywhere.
@@ -148,7 +158,7 @@ export function generate(form: Form, width: Width, prng: Prng, choice: Choice = 
   }
 }
 
-function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
+function attempt(form: Form, width: Size, prng: Prng, choice: Choice): Draft {
   const target = choice.target ?? chooseTarget(prng)
   const byte = (kinds: string) => form.operands.some(({ kind, size }) => kinds.includes(kind) && size === 'b')
   const allowed = (isByte: boolean): number => {
@@ -162,7 +172,12 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
   let registers: ReadonlyMap<number, bigint> = new Map()
   const useMemory =
     form.memory && (!form.register || (choice.rm === undefined ? prng.chance(0.5) : choice.rm === 'memory'))
-  if (form.modrm && useMemory) {
+  const vvvv = form.operands.some(({ kind }) => kind === 'H' || kind === 'B') ? allowed(false) : 0
+  if (form.options.vsib) {
+    const placed = placeGather(target, reg, vvvv, allowed(false), prng)
+    rm = placed.operand
+    registers = placed.registers
+  } else if (form.modrm && useMemory) {
     const placed = choice.place?.(target, prng) ?? vary(placeMemory(target, prng), prng)
     rm = placed.operand
     registers = placed.registers
@@ -185,13 +200,18 @@ function attempt(form: Form, width: Width, prng: Prng, choice: Choice): Draft {
   const prefixes = implied
     ? { address32: prng.chance(0.2), ...(prng.chance(0.1) ? { segment: 'gs' as const } : {}) }
     : {}
-  return { instruction: { form, width, reg, rm, immediates, lock, repeat, rex, ...prefixes }, registers, target }
+  return { instruction: { form, width, reg, rm, vvvv, immediates, lock, repeat, rex, ...prefixes }, registers, target }
 }
 
 // ---- machine states ----------------------------------------------------------------------------------------------
 
 /** What a draft becomes: registers, and words in memory at the operand. */
-type State = { readonly registers: BigUint64Array; readonly memory: Uint8Array; readonly fixed: ReadonlySet<number> }
+type State = {
+  readonly registers: BigUint64Array
+  readonly vectors: Uint8Array
+  readonly memory: Uint8Array
+  readonly fixed: ReadonlySet<number>
+}
 type Shape = (state: State, draft: Draft, prng: Prng) => void
 
 const pointers =
@@ -269,6 +289,18 @@ const counter: Shape = (state, _draft, prng) => {
   state.registers[1] = prng.chance(0.7) ? small(prng, 3) : integer(prng)
 }
 
+/** Indices stay near, but for a few. */
+const nearIndices: Shape = ({ vectors }, { instruction: { form, rm } }, prng) => {
+  if (typeof rm !== 'object' || prng.chance(0.1)) return
+  const view = new DataView(vectors.buffer, vectors.byteOffset + VECTOR_BYTES * rm.index, VECTOR_BYTES)
+  const wide = /gatherq/.test(form.mnemonic)
+  for (let at = 0; at < VECTOR_BYTES; at += wide ? 8 : 4) {
+    const index = prng.below(64) - 32
+    if (wide) view.setBigInt64(at, BigInt(index), true)
+    else view.setInt32(at, index, true)
+  }
+}
+
 /** By mnemonic; the longest prefix that fits. */
 const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^(movs[bwdq]?|cmps[bwdq]?)$/, pointers(6, 7)],
@@ -279,6 +311,7 @@ const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [BIT_TEST, bitOffset],
   [/^cmpxchg/, expected],
   [/^xlat/, translate],
+  [/gather/, nearIndices],
   [/^(leave|enter)/, frame],
   [/^(jmp|call)$/, transfer],
   [/^(ret|popf?)$/, onStack],
@@ -322,7 +355,7 @@ function patchesAt(target: number, memory: Uint8Array): Word[] {
 }
 
 /** A case of one instruction. */
-export function caseOf(form: Form, width: Width, prng: Prng, choice: Choice = {}): Case {
+export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {}): Case {
   // A transfer through memory finds its target there: a fault at a wild target is told differently (rip is already the target).
   const transfers = form.options.ends === true && /^(jmp|call|ret)$/.test(form.mnemonic)
   const draft = generate(
@@ -334,7 +367,7 @@ export function caseOf(form: Form, width: Width, prng: Prng, choice: Choice = {}
   const { registers, vectors, flags } = randomState(prng, draft.registers)
   const memory = new Uint8Array(OPERAND_BYTES)
   for (let at = 0; at < OPERAND_BYTES; at += 16) memory.set(vectorBytes(prng), at)
-  const state: State = { registers, memory, fixed: new Set(draft.registers.keys()) }
+  const state: State = { registers, vectors, memory, fixed: new Set(draft.registers.keys()) }
   for (const [pattern, shape] of SHAPES) if (pattern.test(form.mnemonic)) shape(state, draft, prng)
   const instruction = tame(draft.instruction, registers)
   const backwards = prng.chance(form.options.repeat !== undefined || prng.chance(0.1) ? 0.4 : 0) ? 0x400 : 0

@@ -75,6 +75,7 @@ const bare = (form: Form, width: Instruction['width'], rest: Partial<Instruction
   width,
   reg: 0,
   rm: 0,
+  vvvv: 0,
   immediates: [],
   lock: false,
   repeat: 'none',
