@@ -28,6 +28,7 @@ import {
   TRANSLATION,
 } from './record.js'
 import { stringHelpers } from './string-helpers.js'
+import { vectorHelpers } from './vector-helpers.js'
 
 /** What a helper's body may call: the other functions of the hub module by name. */
 export type Hub = { index(name: string): number }
@@ -207,6 +208,7 @@ export const HELPERS: readonly Helper[] = [
   enterHelper,
   ...maskedHelpers,
   ...cryptoHelpers,
+  ...vectorHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
   { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },
   { name: 'fence', params: ['i32'], results: ['i32'], build: fence },

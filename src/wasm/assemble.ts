@@ -1,12 +1,12 @@
 // Assembles a function written as folded WebAssembly text, for the few functions that are written by hand:
 //   assemble('(param $task i32) (local $n i64) (set $n (i64.load $task +8)) (return (i32.wrap_i64 $n))', (name) => index)
 // A subset of the text format: `$name` alone reads a local; (i32 5) and (i64 5) are constants; `+8` is a memory offset;
-// (if cond (then …) (else …)), (loop $l …), (block $l …), (br $l), (br_if $l cond), (call $f …), (return_call $f …),
+// (if cond (then …) (else …)) with a result type before the condition where it has one, (loop $l …), (block $l …), (br $l), (br_if $l cond), (call $f …), (return_call $f …),
 // (call_indirect type table …) and its return_ form, (copy d s n), (fill d v n).
 
 import { assert } from '../lib/assert.js'
 import { Code } from './encoder.js'
-import { MEMORY, type Type } from './opcodes.js'
+import { MEMORY, TYPE_BYTE, type Type } from './opcodes.js'
 
 type Term = string | Term[]
 
@@ -94,8 +94,9 @@ export function assemble(
         code.end()
         return
       case 'if': {
+        const result = TYPE_BYTE[rest[0] as Type] === undefined ? undefined : (rest.shift() as Type)
         emit(rest[0] as Term)
-        code.if()
+        code.if(result)
         nested(undefined, (rest[1] as Term[]).slice(1))
         if (rest[2] !== undefined) {
           code.else()

@@ -43,6 +43,8 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
   sysexit: ['sysexit', 'sysexitq'],
   fxsave: ['fxsave', 'fxsave64'],
   fxrstor: ['fxrstor', 'fxrstor64'],
+  pcmpestri: ['pcmpestri', 'pcmpestri64'],
+  pcmpestrm: ['pcmpestrm', 'pcmpestrm64'],
   wbinvd: ['wbinvd', 'wbnoinvd'],
   jrcxz: ['jrcxz', 'jecxz'],
   prefetchw: ['prefetch', 'prefetchw', 'prefetchwt1', 'prefetchreserved_0f0d'],

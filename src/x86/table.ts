@@ -17,6 +17,7 @@ import { sseFloat } from './forms/sse-float.js'
 import { sseInteger } from './forms/sse-integer.js'
 import { sseMove } from './forms/sse-move.js'
 import { sseShuffle } from './forms/sse-shuffle.js'
+import { sseString } from './forms/sse-string.js'
 import { sse4 } from './forms/sse4.js'
 import { strings } from './forms/string.js'
 import { system } from './forms/system.js'
@@ -39,6 +40,7 @@ export const FORMS: readonly Form[] = withVex([
   ...sseShuffle,
   ...sseConvert,
   ...sse4,
+  ...sseString,
   ...crypto,
   ...avx,
   ...x87Forms,

@@ -43,12 +43,15 @@ export const LANE_BYTES: Record<Shape, number> = { i8x16: 1, i16x8: 2, i32x4: 4,
 export const laneCount = (shape: Shape): number => 16 / LANE_BYTES[shape]
 
 /** A mask whose lane n is all ones when bit n of `bits` (i32) is set. */
-export function maskOfBits(shape: Exclude<Shape, 'i8x16'>, bits: Node): Node {
-  const weights = lanes(...Array.from({ length: laneCount(shape) }, (_, n) => 1 << n))
-  if (bits.kind === 'const') {
-    return lanes(...Array.from({ length: laneCount(shape) }, (_, n) => ((bits.low >> n) & 1 ? -1 : 0)))
-  }
-  const spread = pure(`${shape}.splat`, shape === 'i64x2' ? zext64(bits) : bits)
+export function maskOfBits(shape: Shape, bits: Node): Node {
+  const count = laneCount(shape)
+  if (bits.kind === 'const') return lanes(...Array.from({ length: count }, (_, n) => ((bits.low >> n) & 1 ? -1 : 0)))
+  // A byte holds eight of the sixteen bits.
+  const weights = lanes(...Array.from({ length: count }, (_, n) => (shape === 'i8x16' ? 1 << (n & 7) : 1 << n)))
+  const spread =
+    shape === 'i8x16'
+      ? pure('i8x16.swizzle', pure('i16x8.splat', bits), vector(Array.from({ length: 16 }, (_, n) => n >> 3)))
+      : pure(`${shape}.splat`, shape === 'i64x2' ? zext64(bits) : bits)
   return pure(`${shape}.eq`, pure('v128.and', spread, weights), weights)
 }
 

@@ -1,5 +1,5 @@
 // Every row of the instruction table against this CPU: registers, vectors, flags where defined, memory, faults.
-// LEGO_CASES sets the cases per row and operand size, LEGO_SEED repeats a run.
+// LEGO_CASES sets the cases per row and operand size, LEGO_ROWS (a pattern) names the mnemonics to run, LEGO_SEED repeats a run.
 
 import { Prng, testSeed } from '../../lib/prng.js'
 import { differences, report } from '../../x86/native/compare.js'
@@ -13,6 +13,7 @@ import { engineExecutor } from './executor.js'
 const CASES_PER_WIDTH = Number(process.env.LEGO_CASES ?? 100)
 /** Compiling a region a case takes its time: they run the first few of each row's cases and operand size. */
 const REGION_CASES = Number(process.env.LEGO_REGION_CASES ?? 8)
+const ROWS = new RegExp(process.env.LEGO_ROWS ?? '')
 const seed = testSeed()
 const native = nativeExecutor()
 // Skipped where there is no gcc or the host is not x86-64 Linux.
@@ -21,7 +22,7 @@ const describeNative = 'reason' in native ? describe.skip : describe
 describeNative(`the engine and this CPU agree (seed ${seed})`, () => {
   const prng = new Prng(seed)
   const fill = fillOf(prng, FILLED_SIZE)
-  const forms = FORMS.filter(testable)
+  const forms = FORMS.filter((form) => testable(form) && ROWS.test(form.mnemonic))
   const cases: Case[] = []
   const ranges = new Map<number, readonly [number, number]>()
   for (const form of forms) {

@@ -5,7 +5,7 @@ import { or, pure, shl, shuffle } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { lane, RDI, type Semantics } from '../semantics.js'
-import { blend, laneCount, laneOf, mergeLow, pick, ZERO } from '../vector.js'
+import { laneCount, laneOf, mergeLow, pick, ZERO } from '../vector.js'
 
 const move: Semantics = (s) => s.setVec(0, s.vec(1))
 
@@ -61,13 +61,8 @@ const signMask =
     s.write(0, s.length === 128 ? low : or(low, shl(pure(`${shape}.bitmask`, s.vec(1, 1)), i32(laneCount(shape)))))
   }
 
-/** The bytes whose mask byte has its top bit set. The others are read and written back: they must be accessible,
- *  which the SDM leaves to the implementation (MASKMOVDQU), and another thread's write to them meanwhile is lost. */
-const maskedStore: Semantics = (s) => {
-  const address = s.reg(RDI, 64)
-  const mask = pure('i8x16.shr_s', s.vec(1), i32(7))
-  s.storeAs('v128.store', address, blend(s.loadAs('v128.load', address), s.vec(0), mask))
-}
+/** maskmovdqu: the bytes whose mask byte has its top bit set, and no others, go to rdi. */
+const storeSelected: Semantics = (s) => s.sync('storeSelected', s.reg(RDI, 64), s.vec(0), s.vec(1))
 
 const duplicate =
   (...order: number[]): Semantics =>
@@ -131,7 +126,7 @@ export const sseMove: readonly Form[] = [
   form('66 0F 2B /r', 'movntpd', 'Ma Va', move, { vex: 'Ma Va' }),
   form('66 0F E7 /r', 'movntdq', 'Ma Va', move, { vex: 'Ma Va' }),
   form('66 0F38 2A /r', 'movntdqa', 'Va Ma', move, { vex: 'Va Ma', feature256: 'avx2' }),
-  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', maskedStore, { untestable: true, vex: 'Vo Uo L0' }),
+  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', storeSelected, { vex: 'Vo Uo L0' }),
   form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move, { vex: 'Vx Mx' }),
   form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow, { vex: 'Vq Wq L0' }),
   form('VEX F2 0F 12 /r L1', 'vmovddup', 'Vx Wx', duplicateLow, { feature: 'avx' }),

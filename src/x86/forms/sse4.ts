@@ -1,4 +1,4 @@
-// What SSE4.1 adds that has no simpler relative in the other SSE families. The string comparisons of SSE4.2 are left out.
+// What SSE4.1 adds that has no simpler relative in the other SSE families.
 
 import { and, eqz, or, pure, rotl, shl, shrU } from '../expr.js'
 import { zeroParityCarryFlags } from '../flags.js'

@@ -301,6 +301,19 @@ const nearIndices: Shape = ({ vectors }, { instruction: { form, rm } }, prng) =>
   }
 }
 
+/** Strings of few letters, as bytes or words, with an end among them; lengths about a vector's. */
+const texts: Shape = (state, _draft, prng) => {
+  for (const register of [0, 2]) {
+    if (prng.chance(0.2) || state.fixed.has(register)) continue
+    state.registers[register] = BigInt.asUintN(prng.chance(0.5) ? 64 : 32, BigInt(prng.below(40) - 20))
+  }
+  if (prng.chance(0.1)) return
+  const letters = prng.pick([[0, 1, 2], [1, 2], [1, 2, 0x80, 0xff], [...Array(12).keys()]])
+  const high = prng.chance(0.5) ? 0 : undefined
+  for (const bytes of [state.vectors, state.memory])
+    for (let n = 0; n < bytes.length; n++) bytes[n] = n & 1 && high !== undefined ? high : prng.pick(letters)
+}
+
 /** By mnemonic; the longest prefix that fits. */
 const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^(movs[bwdq]?|cmps[bwdq]?)$/, pointers(6, 7)],
@@ -316,6 +329,7 @@ const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^(jmp|call)$/, transfer],
   [/^(ret|popf?)$/, onStack],
   [/^(loop|jrcxz)/, counter],
+  [/^v?pcmp[ei]str/, texts],
 ]
 
 /** Operands that would be undefined behaviour of the CPU rather than of ours, and branches to the landing. */
