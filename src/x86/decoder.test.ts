@@ -44,6 +44,8 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
   fxsave: ['fxsave', 'fxsave64'],
   fxrstor: ['fxrstor', 'fxrstor64'],
   pcmpestri: ['pcmpestri', 'pcmpestri64'],
+  vpcmpestri: ['vpcmpestri', 'vpcmpestri64'],
+  vpcmpestrm: ['vpcmpestrm', 'vpcmpestrm64'],
   pcmpestrm: ['pcmpestrm', 'pcmpestrm64'],
   wbinvd: ['wbinvd', 'wbnoinvd'],
   jrcxz: ['jrcxz', 'jecxz'],

@@ -569,6 +569,8 @@ export class Sem {
   }
 }
 
+/** The vector register that some instructions imply. */
+export const XMM0: Ref = { bank: 'vector', index: 0, high: false }
 export const general = (index: number): Ref => ({ bank: 'gpr', index, high: false })
 const ZERO = vector(new Array(16).fill(0))
 const access = (size: number, aligned = false): Access => ({ size, aligned })

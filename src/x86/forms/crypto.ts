@@ -4,7 +4,7 @@
 import { and } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
-import type { Semantics } from '../semantics.js'
+import { type Semantics, XMM0 } from '../semantics.js'
 import { sha1Message1, sha1Message2, sha1NextE, sha256Message1 } from '../sha.js'
 import { bitOf, pickHalf } from '../vector.js'
 
@@ -32,30 +32,30 @@ const sha1Rounds: Semantics = (s) => {
 }
 
 /** The third operand is xmm0. */
-const sha256Rounds: Semantics = (s) =>
-  s.setVec(0, s.call('sha256Rounds', 'v128', s.vec(0), s.vec(1), s.get({ bank: 'vector', index: 0, high: false }, 128)))
+const sha256Rounds: Semantics = (s) => s.setVec(0, s.call('sha256Rounds', 'v128', s.vec(0), s.vec(1), s.get(XMM0, 128)))
 
 export const crypto: readonly Form[] = [
   form('66 0F38 DB /r', 'aesimc', 'Vx Wx', (s) => s.setVec(0, s.call('aesInverseMix', 'v128', s.vec(1))), {
+    feature: 'aes',
     vex: 'Vo Wo L0',
   }),
-  form('66 0F38 DC /r', 'aesenc', 'Vx Wx', by('aesEncrypt'), { vex: 'Vo Ho Wo L0' }),
-  form('66 0F38 DD /r', 'aesenclast', 'Vx Wx', by('aesEncryptLast'), { vex: 'Vo Ho Wo L0' }),
-  form('66 0F38 DE /r', 'aesdec', 'Vx Wx', by('aesDecrypt'), { vex: 'Vo Ho Wo L0' }),
-  form('66 0F38 DF /r', 'aesdeclast', 'Vx Wx', by('aesDecryptLast'), { vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DC /r', 'aesenc', 'Vx Wx', by('aesEncrypt'), { feature: 'aes', vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DD /r', 'aesenclast', 'Vx Wx', by('aesEncryptLast'), { feature: 'aes', vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DE /r', 'aesdec', 'Vx Wx', by('aesDecrypt'), { feature: 'aes', vex: 'Vo Ho Wo L0' }),
+  form('66 0F38 DF /r', 'aesdeclast', 'Vx Wx', by('aesDecryptLast'), { feature: 'aes', vex: 'Vo Ho Wo L0' }),
   form(
     '66 0F3A DF /r',
     'aeskeygenassist',
     'Vx Wx Ib',
     (s) => s.setVec(0, s.call('aesKeyAssist', 'v128', s.vec(1), s.immediateByte())),
-    { vex: 'Vo Wo Ib L0' },
+    { feature: 'aes', vex: 'Vo Wo Ib L0' },
   ),
-  form('66 0F3A 44 /r', 'pclmulqdq', 'Vx Wx Ib', carryless, { vex: 'Vo Ho Wo Ib L0' }),
-  form('NP 0F3A CC /r', 'sha1rnds4', 'Vu Wu Ib', sha1Rounds),
-  form('NP 0F38 C8 /r', 'sha1nexte', 'Vu Wu', inline(sha1NextE)),
-  form('NP 0F38 C9 /r', 'sha1msg1', 'Vu Wu', inline(sha1Message1)),
-  form('NP 0F38 CA /r', 'sha1msg2', 'Vu Wu', inline(sha1Message2)),
-  form('NP 0F38 CB /r', 'sha256rnds2', 'Vu Wu', sha256Rounds),
-  form('NP 0F38 CC /r', 'sha256msg1', 'Vu Wu', inline(sha256Message1)),
-  form('NP 0F38 CD /r', 'sha256msg2', 'Vu Wu', by('sha256Message2')),
+  form('66 0F3A 44 /r', 'pclmulqdq', 'Vx Wx Ib', carryless, { feature: 'pclmulqdq', vex: 'Vo Ho Wo Ib L0' }),
+  form('NP 0F3A CC /r', 'sha1rnds4', 'Vu Wu Ib', sha1Rounds, { feature: 'sha' }),
+  form('NP 0F38 C8 /r', 'sha1nexte', 'Vu Wu', inline(sha1NextE), { feature: 'sha' }),
+  form('NP 0F38 C9 /r', 'sha1msg1', 'Vu Wu', inline(sha1Message1), { feature: 'sha' }),
+  form('NP 0F38 CA /r', 'sha1msg2', 'Vu Wu', inline(sha1Message2), { feature: 'sha' }),
+  form('NP 0F38 CB /r', 'sha256rnds2', 'Vu Wu', sha256Rounds, { feature: 'sha' }),
+  form('NP 0F38 CC /r', 'sha256msg1', 'Vu Wu', inline(sha256Message1), { feature: 'sha' }),
+  form('NP 0F38 CD /r', 'sha256msg2', 'Vu Wu', by('sha256Message2'), { feature: 'sha' }),
 ]

@@ -1,7 +1,7 @@
 // SSE data movement: whole registers, halves, scalars, between general and vector registers, masks.
 // MMX registers are left out: no row takes a form without its mandatory prefix where that would mean mm0–mm7.
 
-import { or, pure, shl, shuffle } from '../expr.js'
+import { add, or, pure, shl, shuffle } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { lane, RDI, type Semantics } from '../semantics.js'
@@ -62,7 +62,8 @@ const signMask =
   }
 
 /** maskmovdqu: the bytes whose mask byte has its top bit set, and no others, go to rdi. */
-const storeSelected: Semantics = (s) => s.sync('storeSelected', s.reg(RDI, 64), s.vec(0), s.vec(1))
+const storeSelected: Semantics = (s) =>
+  s.sync('storeSelected', add(s.addressSized(s.reg(RDI, 64)), s.segmentBase()), s.vec(0), s.vec(1))
 
 const duplicate =
   (...order: number[]): Semantics =>

@@ -3,7 +3,7 @@
 import { and, pure, select, shrU } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
-import type { Sem, Semantics } from '../semantics.js'
+import { type Sem, type Semantics, XMM0 } from '../semantics.js'
 import {
   alignRight,
   bitOf,
@@ -93,7 +93,7 @@ const blendByImmediate =
 const blendByXmm0 =
   (shape: Exclude<Shape, 'i16x8'>): Semantics =>
   (s) => {
-    const mask = s.get({ bank: 'vector', index: 0, high: false }, 128)
+    const mask = s.get(XMM0, 128)
     const count = i32(shape === 'i8x16' ? 7 : shape === 'i32x4' ? 31 : 63)
     s.setVec(0, blend(s.vec(0), s.vec(1), pure(`${shape}.shr_s`, mask, count)))
   }

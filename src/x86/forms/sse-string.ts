@@ -4,7 +4,7 @@ import { and, eqz, ltU, or, pure, select, shl, shrS, sub, wrap, xor } from '../e
 import { fromFlagBits } from '../flags.js'
 import { type Form, form } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
-import { lane, RAX, RCX, RDX, type Sem, type Semantics } from '../semantics.js'
+import { lane, RAX, RCX, RDX, type Sem, type Semantics, XMM0 } from '../semantics.js'
 import { maskOfBits, ZERO } from '../vector.js'
 
 const ctz = (a: Node): Node => pure('i32.ctz', a)
@@ -46,7 +46,7 @@ const compare =
     } else {
       const narrow = lane('i32x4.replace_lane', 0, ZERO, bits)
       const expanded = select(words, maskOfBits('i16x8', bits), maskOfBits('i8x16', bits))
-      s.set({ bank: 'vector', index: 0 }, 128, select(other, expanded, narrow))
+      s.set(XMM0, 128, select(other, expanded, narrow))
     }
     const flag = (when: Node, position: number) => shl(when, i32(position))
     s.flags(
@@ -62,10 +62,10 @@ const compare =
   }
 
 export const sseString: readonly Form[] = [
-  form('66 0F3A 60 /r W1', 'pcmpestrm', 'Vu Wu Ib', compare(false, 64)),
-  form('66 0F3A 60 /r', 'pcmpestrm', 'Vu Wu Ib', compare(false, 32)),
-  form('66 0F3A 61 /r W1', 'pcmpestri', 'Vu Wu Ib', compare(true, 64)),
-  form('66 0F3A 61 /r', 'pcmpestri', 'Vu Wu Ib', compare(true, 32)),
-  form('66 0F3A 62 /r', 'pcmpistrm', 'Vu Wu Ib', compare(false)),
-  form('66 0F3A 63 /r', 'pcmpistri', 'Vu Wu Ib', compare(true)),
+  form('66 0F3A 60 /r W1', 'pcmpestrm', 'Vu Wu Ib', compare(false, 64), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
+  form('66 0F3A 60 /r', 'pcmpestrm', 'Vu Wu Ib', compare(false, 32), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
+  form('66 0F3A 61 /r W1', 'pcmpestri', 'Vu Wu Ib', compare(true, 64), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
+  form('66 0F3A 61 /r', 'pcmpestri', 'Vu Wu Ib', compare(true, 32), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
+  form('66 0F3A 62 /r', 'pcmpistrm', 'Vu Wu Ib', compare(false), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
+  form('66 0F3A 63 /r', 'pcmpistri', 'Vu Wu Ib', compare(true), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
 ]
