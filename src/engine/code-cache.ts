@@ -1,9 +1,10 @@
-// Decoded code of one vCPU in shared memory: blocks by address space and guest address, the pages they came from, and the
-// hash table that wasm probes. Bounded: when it is full everything is dropped at the next visit to the root.
+// Decoded code of one vCPU in shared memory: blocks by key (CODE_KEY: address space and mode, fp-mode.ts) and guest address, the
+// pages they came from, and the hash table that wasm probes. Bounded: when it is full everything is dropped at the next visit to the root.
 
 import { branchTarget, type Decoded, SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
 import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
+import { CAREFUL } from './fp-mode.js'
 import { HANDLER_OF } from './hub-module.js'
 import { handlerFor } from './interpreter.js'
 import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, X87, X87_STRIDE, ZERO } from './record.js'
@@ -78,31 +79,31 @@ export class CodeCache {
     return at
   }
 
-  #space(asid: number): Space {
-    let space = this.#spaces.get(asid)
+  #space(key: number): Space {
+    let space = this.#spaces.get(key)
     if (space === undefined) {
       space = { blocks: new Map(), pages: new Map() }
-      this.#spaces.set(asid, space)
+      this.#spaces.set(key, space)
     }
     return space
   }
 
   /** The head of the block at this address, or 0. */
-  find(asid: number, address: number): number {
-    return this.#spaces.get(asid)?.blocks.get(address) ?? 0
+  find(key: number, address: number): number {
+    return this.#spaces.get(key)?.blocks.get(address) ?? 0
   }
 
   /** Enters a finished block: known by its address, dropped when one of its pages changes. */
-  enter(asid: number, address: number, end: number, head: number): void {
-    const space = this.#space(asid)
+  enter(key: number, address: number, end: number, head: number): void {
+    const space = this.#space(key)
     space.blocks.set(address, head)
     for (let page = Math.floor(address / 4096); page <= Math.floor((end - 1) / 4096); page++)
       this.#list(space, page).push(head)
   }
 
   /** Also drops the block when this page changes (regions reach further than the block they start at). */
-  depends(asid: number, page: number, head: number): void {
-    const list = this.#list(this.#space(asid), page)
+  depends(key: number, page: number, head: number): void {
+    const list = this.#list(this.#space(key), page)
     if (!list.includes(head)) list.push(head)
   }
 
@@ -116,10 +117,10 @@ export class CodeCache {
   }
 
   /** Puts a block where wasm finds it. */
-  publish(asid: number, address: number, head: number): void {
+  publish(key: number, address: number, head: number): void {
     const at = this.#hashSlot(address) >> 2
     this.#i32[at] = address | 0
-    this.#i32[at + 1] = Math.floor(address / 0x100000000) | (asid << 16)
+    this.#i32[at + 1] = Math.floor(address / 0x100000000) | key
     this.#i32[at + 2] = head
   }
 
@@ -132,7 +133,12 @@ export class CodeCache {
 
   /** Drops all blocks that have code on these pages: their heads send whoever comes to look again. True when there were any. */
   invalidate(asid: number, firstPage: number, pages: number): boolean {
-    const space = this.#spaces.get(asid)
+    const plain = this.#invalidate(asid << 16, firstPage, pages)
+    return this.#invalidate((asid << 16) | CAREFUL, firstPage, pages) || plain
+  }
+
+  #invalidate(key: number, firstPage: number, pages: number): boolean {
+    const space = this.#spaces.get(key)
     if (space === undefined) return false
     let any = false
     const drop = (page: number, heads: readonly number[]) => {
@@ -160,7 +166,8 @@ export class CodeCache {
 
   dropSpace(asid: number): boolean {
     const any = this.invalidate(asid, 0, 2 ** 36)
-    this.#spaces.delete(asid)
+    this.#spaces.delete(asid << 16)
+    this.#spaces.delete((asid << 16) | CAREFUL)
     return any
   }
 

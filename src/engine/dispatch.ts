@@ -6,12 +6,10 @@ import { assemble } from '../wasm/assemble.js'
 import type { Type } from '../wasm/opcodes.js'
 import * as decoded from './decoded.js'
 import { RESULT } from './helpers.js'
-import { EXIT } from './host.js'
+import { EXIT, EXIT_GO_ON } from './host.js'
 import { HANDLER_OF, type HubModule, type SPECIAL } from './hub-module.js'
-import { ASID, BLOCK_HASH, EXIT_REASON, POLL, RIP, STACK_BUDGET } from './record.js'
+import { BLOCK_HASH, CODE_KEY, EXIT_REASON, POLL, RIP, STACK_BUDGET } from './record.js'
 
-/** Internal reason: the budget of nested guest calls ran out; `run` goes on from the record. */
-export const EXIT_DEPTH = 3
 /** Host stack of one nested guest call, in bytes: a handler or region frame and `enter`'s, as Liftoff lays them out. */
 export const FRAME_BYTES = 1024
 
@@ -23,7 +21,7 @@ const handlerOf = (record: string) => `handler handlers ${record} $task (i32.loa
 const lessBudget = `(i32.sub $budget (i32 ${FRAME_BYTES}))`
 const outOfStack = (rip: string) => `
   (i64.store $task ${rip} +${RIP})
-  (i32.store $task (i32 ${EXIT_DEPTH}) +${EXIT_REASON})
+  (i32.store $task (i32 ${EXIT_GO_ON}) +${EXIT_REASON})
   (return (i64 ${RESULT.unwind}))`
 /** $block ← the block at rip; unwinds when there is none. */
 const lookup = `(if (i32.eqz (tee $block (call $lookup $task))) (then (return (i64 ${RESULT.unwind}))))`
@@ -140,7 +138,7 @@ export const DISPATCH: readonly Row[] = [
         (i32.shl
           (i32.and (i32.wrap_i64 (i64.xor $rip (i64.shr_u $rip (i64 15)))) (i32 ${decoded.HASH_ENTRIES - 1}))
           (i32 ${Math.log2(decoded.HASH_ENTRY_SIZE)}))))
-      (if (i64.eq (i64.load $entry) (i64.add $rip (i64.shl (i64.load32_u $task +${ASID}) (i64 48))))
+      (if (i64.eq (i64.load $entry) (i64.add $rip (i64.shl (i64.load32_u $task +${CODE_KEY}) (i64 32))))
         (then (return (i32.load $entry +8))))
       (call $findBlock $task)`,
   },
@@ -183,7 +181,7 @@ export const DISPATCH: readonly Row[] = [
         (if (tee $block (call $lookup $task))
           (then
             (br_if $on (i64.ne (call $enter $task $block $budget) (i64 ${RESULT.unwind})))
-            (br_if $on (i32.eq (i32.load $task +${EXIT_REASON}) (i32 ${EXIT_DEPTH}))))))
+            (br_if $on (i32.eq (i32.load $task +${EXIT_REASON}) (i32 ${EXIT_GO_ON}))))))
       (i32.load $task +${EXIT_REASON})`,
   },
 ]

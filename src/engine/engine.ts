@@ -8,7 +8,8 @@ import { flowOf } from '../x86/flow.js'
 import { CALL_SITE_SIZE, CALL_SITE_TARGET } from './call-site.js'
 import { CodeCache } from './code-cache.js'
 import * as layout from './decoded.js'
-import { exceptionSignal } from './exceptions.js'
+import { exceptionSignal, floatCode, SIMD_FLOAT } from './exceptions.js'
+import { CAREFUL, enterMode } from './fp-mode.js'
 import { GENERAL_PROTECTION, HELPERS } from './helpers.js'
 import { type EngineHost, EXIT, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
@@ -16,14 +17,15 @@ import { HANDLER_OF } from './hub-module.js'
 import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
 import { INTERPRETER_FILE } from './interpreter-file.js'
 import {
-  ASID,
   BLOCK_HASH,
+  CODE_KEY,
   EXIT_REASON,
   FAULT_ADDRESS,
   FAULT_CODE,
   FAULT_ERROR,
   FAULT_SIGNAL,
   FAULT_TRAP,
+  MXCSR,
   RIP,
 } from './record.js'
 import { planRegion } from './regions/compile.js'
@@ -134,6 +136,7 @@ export class Engine {
     }
     this.#invalidated = false
     this.#view.setInt32(task + BLOCK_HASH, this.#code.hash, true)
+    enterMode(this.#view, task)
     const reason = this.#run(task, this.#stackBytes)
     if (reason === EXIT.fault && this.#view.getInt32(task + FAULT_SIGNAL, true) === 0) this.#signalOfException(task)
     return reason
@@ -168,9 +171,9 @@ export class Engine {
     if (this.#code.dropSpace(asid)) this.#invalidated = true
   }
 
-  /** Instructions recorded for regions of one address space. */
+  /** Instructions recorded for regions of one address space and mode. */
   readonly #recorded = new Map<number, Instruction>()
-  #recordedSpace = -1
+  #recordedKey = -1
 
   #forgetRecorded(): void {
     this.#recorded.clear()
@@ -193,7 +196,8 @@ export class Engine {
     const { signal, code, atInstruction, advance } = exceptionSignal(vector)
     const rip = this.#rip(task)
     view.setInt32(task + FAULT_SIGNAL, signal, true)
-    view.setInt32(task + FAULT_CODE, code, true)
+    const raised = vector === SIMD_FLOAT ? floatCode(view.getInt32(task + MXCSR, true)) : code
+    view.setInt32(task + FAULT_CODE, raised, true)
     view.setInt32(task + FAULT_ERROR, 0, true)
     const address = atInstruction ? rip : 0
     view.setInt32(task + FAULT_ADDRESS, address | 0, true)
@@ -211,9 +215,9 @@ export class Engine {
   /** Called from wasm when the hash table has no block for rip: finds or decodes it; 0 leaves with EXIT_REASON set. */
   #findBlock(task: number): number {
     const view = this.#view
-    const asid = view.getInt32(task + ASID, true)
+    const key = view.getInt32(task + CODE_KEY, true)
     const address = this.#rip(task)
-    let head = this.#code.find(asid, address)
+    let head = this.#code.find(key, address)
     if (head === 0) {
       if (address < 0 || address >= ADDRESS_LIMIT) {
         // A canonical kernel address faults as a page fault, a non-canonical one as #GP at the jump; Linux reports both here.
@@ -229,10 +233,10 @@ export class Engine {
         this.#alone = false
         return this.#decodeAlone(task, address)
       }
-      head = this.#decodeBlock(task, asid, address)
+      head = this.#decodeBlock(task, key, address)
       if (head === 0) return 0
     }
-    this.#code.publish(asid, address, head)
+    this.#code.publish(key, address, head)
     return head
   }
 
@@ -269,7 +273,7 @@ export class Engine {
     return 0
   }
 
-  #decodeBlock(task: number, asid: number, start: number): number {
+  #decodeBlock(task: number, key: number, start: number): number {
     const cache = this.#code
     const head = cache.begin(BLOCK_INSTRUCTIONS)
     if (head === 0) return this.#outOfRoom(task)
@@ -289,7 +293,7 @@ export class Engine {
         record += layout.DECODED_SIZE
         address += 1
         cache.commit(record)
-        cache.enter(asid, start, address, head)
+        cache.enter(key, start, address, head)
         return head
       }
       const decoded = this.#decoded
@@ -299,13 +303,13 @@ export class Engine {
       const flow = flowOf(decoded.form, decoded.width)
       if (flow === 'jump' || flow === 'ret' || flow === 'raise') {
         cache.commit(record)
-        cache.enter(asid, start, address, head)
+        cache.enter(key, start, address, head)
         return head
       }
     }
     cache.writeGoto(record, address)
     cache.commit(record + layout.DECODED_SIZE)
-    cache.enter(asid, start, address, head)
+    cache.enter(key, start, address, head)
     return head
   }
 
@@ -343,16 +347,17 @@ export class Engine {
     const view = this.#view
     // Whatever comes of it, the block is not offered again.
     view.setInt32(head + layout.HEAT, -NEVER, true)
-    const asid = view.getInt32(task + ASID, true)
+    const key = view.getInt32(task + CODE_KEY, true)
     const address = this.#code.address(head)
     const reason = view.getInt32(task + EXIT_REASON, true)
     this.#fetchedPage = -1
-    if (asid !== this.#recordedSpace || this.#recorded.size > RECORDED_MAX) this.#forgetRecorded()
-    this.#recordedSpace = asid
+    if (key !== this.#recordedKey || this.#recorded.size > RECORDED_MAX) this.#forgetRecorded()
+    this.#recordedKey = key
     const code = {
       read: (at: number) => (this.#decodeAt(task, at) === OK ? { ...this.#decoded } : undefined),
-      reached: (at: number) => this.#code.find(asid, at) !== 0,
+      reached: (at: number) => this.#code.find(key, at) !== 0,
       recorded: this.#recorded,
+      careful: (key & CAREFUL) !== 0,
     }
     const plan = planRegion(address, code, MEMORY_PAGES_MAXIMUM)
     view.setInt32(task + EXIT_REASON, reason, true)
@@ -391,7 +396,7 @@ export class Engine {
       view.setInt32(head + layout.DIRECT, DIRECT_BASE + slot, true)
     }
     view.setInt32(head + layout.HANDLER, HANDLER_OF.region, true)
-    for (const page of plan.pages) this.#code.depends(asid, page, head)
+    for (const page of plan.pages) this.#code.depends(key, page, head)
   }
 
   #fetchFailed(task: number, status: number): number {

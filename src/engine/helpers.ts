@@ -9,6 +9,8 @@ import type { Type } from '../wasm/opcodes.js'
 import { cryptoHelpers } from './crypto-helpers.js'
 import { divisionHelpers } from './division-helpers.js'
 import { enterHelper } from './enter-helper.js'
+import { exactHelpers } from './exact-helpers.js'
+import { exactPackedHelpers } from './exact-packed.js'
 import { EXIT, READ, RETRY, WRITE } from './host.js'
 import { maskedHelpers } from './masked-helpers.js'
 import {
@@ -27,6 +29,8 @@ import {
   SECOND_WAY_HITS,
   TRANSLATION,
 } from './record.js'
+import { softFloat } from './softfloat.js'
+import { softFloatFused } from './softfloat-fused.js'
 import { stringHelpers } from './string-helpers.js'
 import { vectorHelpers } from './vector-helpers.js'
 
@@ -209,18 +213,23 @@ export const HELPERS: readonly Helper[] = [
   ...maskedHelpers,
   ...cryptoHelpers,
   ...vectorHelpers,
+  ...exactHelpers,
+  ...exactPackedHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
   { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },
   { name: 'fence', params: ['i32'], results: ['i32'], build: fence },
   { name: 'hostSyscall', params: ['i32'], results: ['i32'] },
-  { name: 'fxsave', params: ['i32', 'i64'], results: ['i32'] },
-  { name: 'fxrstor', params: ['i32', 'i64'], results: ['i32'] },
+  { name: 'fxsave', params: ['i32', 'i64', 'i64'], results: ['i32'] },
+  { name: 'fxrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'x87', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   { name: 'cpuid', params: ['i32'], results: ['i32'] },
   { name: 'xgetbv', params: ['i32'], results: ['i32'] },
   { name: 'rdtsc', params: ['i32'], results: ['i32'] },
   { name: 'rdtscp', params: ['i32'], results: ['i32'] },
 ]
+
+/** Functions that only helpers call; they are in no table. */
+export const INTERNALS: readonly Helper[] = [...softFloat, ...softFloatFused]
 
 const byName = new Map(HELPERS.map((helper, index) => [helper.name, index]))
 /** A helper's place in the table; -1 when there is none. */

@@ -2,8 +2,9 @@
 // answers a status, 0 to go on (helpers.ts). i64 arguments come as two i32.
 
 import { cpuid } from './cpu.js'
+import { leaveForMode } from './fp-mode.js'
 import { type EngineHost, EXIT, READ, RETRY, WRITE } from './host.js'
-import { EXIT_REASON, GPR } from './record.js'
+import { EXIT_REASON, FP_OBSERVED, GPR } from './record.js'
 import { FXSAVE_BYTES, restoreLegacyState, saveLegacyState } from './state-image.js'
 import { makeX87 } from './x87.js'
 
@@ -73,15 +74,17 @@ export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Reado
       setRegister(task + RCX, 0)
       return timestamp(task)
     },
-    fxsave(task, low, high) {
+    fxsave(task, low, high, nextLow, nextHigh) {
       image.fill(0)
       saveLegacyState(view, task, fields)
-      return transfer(task, (low >>> 0) + high * 0x100000000, WRITE) ? 0 : 1
+      if (!transfer(task, (low >>> 0) + high * 0x100000000, WRITE)) return 1
+      view.setInt32(task + FP_OBSERVED, 1, true)
+      return leaveForMode(view, task, nextLow, nextHigh)
     },
-    fxrstor(task, low, high) {
+    fxrstor(task, low, high, nextLow, nextHigh) {
       if (!transfer(task, (low >>> 0) + high * 0x100000000, READ)) return 1
       restoreLegacyState(view, task, fields)
-      return 0
+      return leaveForMode(view, task, nextLow, nextHigh)
     },
   }
 }

@@ -36,3 +36,6 @@ export const EXIT = {
   /** A syscall asked to come back. */
   syscall: 2,
 } as const
+
+/** Internal reason, which `run` keeps to itself: everything has unwound, go on from the record. */
+export const EXIT_GO_ON = 3

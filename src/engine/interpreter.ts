@@ -22,7 +22,7 @@ import { type Environment, type Place, record } from '../x86/semantics.js'
 import { FORMS } from '../x86/table.js'
 import * as decoded from './decoded.js'
 import { buildDispatch, DISPATCH } from './dispatch.js'
-import { HELPERS, RESULT } from './helpers.js'
+import { HELPERS, INTERNALS, RESULT } from './helpers.js'
 import { HubModule, SPECIAL } from './hub-module.js'
 import { Lowering, type Target } from './lower.js'
 import { FLAG_AUX, FLAG_RESULT, RIP, recordOffset, STACK_BUDGET, TRANSLATION } from './record.js'
@@ -111,6 +111,8 @@ class FieldEnvironment implements Environment {
   readonly repeat: Variant['repeat']
   /** The decoder's writer adds the popped bytes to the displacement. */
   readonly baseIsStack = false
+  /** MXCSR's flags are exact from the start of a program. */
+  readonly careful = true
 
   constructor(variant: Variant) {
     this.memory = variant.memory
@@ -429,12 +431,12 @@ export function buildInterpreter(): Uint8Array {
   builder.exportTable('helpers', helperTable)
 
   // Declare everything, then define, so that bodies can name each other.
-  for (const { name, params, results } of [...HELPERS, ...DISPATCH])
+  for (const { name, params, results } of [...HELPERS, ...DISPATCH, ...INTERNALS])
     module.name(name, builder.declare(builder.type(params, results)))
   for (const name of SPECIAL) module.name(`handler:${name}`, builder.declare(module.handlerType))
   const first = variants.map(() => builder.declare(module.handlerType))
 
-  for (const helper of HELPERS)
+  for (const helper of [...HELPERS, ...INTERNALS])
     builder.define(module.index(helper.name), helper.build?.(module) ?? trampoline(module, helper.name, helper.params))
   buildDispatch(module)
   variants.forEach((variant, index) => {

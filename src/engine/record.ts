@@ -2,6 +2,7 @@
 // It is the truth about a task whenever no block of guest code is in progress. Registers are little-endian.
 
 import type { Ref } from '../x86/ir.js'
+import { WORD } from '../x86/words.js'
 
 export const RECORD_SIZE = 4096
 
@@ -43,6 +44,12 @@ export const INSTRUCTIONS = 0x0e8
 export const BLOCK_HASH = 0x0e4
 /** Hits in way 1 of the translation array; every so many the page is moved to way 0. i32. */
 export const SECOND_WAY_HITS = 0x0f0
+/** Exceptions raised by the float operations of the instruction in progress; 0 between instructions. i32. */
+export const FP_RAISED = WORD.fpRaised
+/** ASID << 16 and, in bit 15, whether the task runs careful code (fp-mode.ts): the high half of its keys in the code cache. i32. */
+export const CODE_KEY = 0x0f8
+/** Non-zero once an instruction has looked at MXCSR's exception flags. i32. */
+export const FP_OBSERVED = 0x0fc
 /** ymm0 … ymm15, 32 bytes each; the low half is xmm. */
 export const VECTOR = 0x100
 export const VECTOR_STRIDE = 32

@@ -2,7 +2,7 @@
 //   assemble('(param $task i32) (local $n i64) (set $n (i64.load $task +8)) (return (i32.wrap_i64 $n))', (name) => index)
 // A subset of the text format: `$name` alone reads a local; (i32 5) and (i64 5) are constants; `+8` is a memory offset;
 // (if cond (then …) (else …)) with a result type before the condition where it has one, (loop $l …), (block $l …), (br $l), (br_if $l cond), (call $f …), (return_call $f …),
-// (call_indirect type table …) and its return_ form, (copy d s n), (fill d v n).
+// (call_indirect type table …) and its return_ form, (copy d s n), (fill d v n), (lane op n …) for accesses to vector lanes.
 
 import { assert } from '../lib/assert.js'
 import { Code } from './encoder.js'
@@ -142,6 +142,10 @@ export function assemble(
       case 'fill':
         rest.forEach(emit)
         code.memoryFill()
+        return
+      case 'lane':
+        rest.slice(2).forEach(emit)
+        code.lane(rest[0] as string, Number(rest[1]))
         return
       case 'drop':
         rest.forEach(emit)

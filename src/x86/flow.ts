@@ -24,6 +24,7 @@ const PROBE: Environment = {
   baseIsStack: false,
   lock: false,
   repeat: 'none',
+  careful: false,
 }
 
 /** By operand size: a call of 16 bits does not come back to the next instruction. */

@@ -72,6 +72,8 @@ export interface Environment {
   /** Whether the memory operand's base register is rsp (false in the interpreter, whose decoder folds it into the displacement). */
   readonly baseIsStack: boolean
   readonly lock: boolean
+  /** Float operations keep MXCSR: rounding, denormals and exceptions as it says (engine/fp-mode.ts). */
+  readonly careful: boolean
   /** Repeat prefix of a string instruction. */
   readonly repeat: 'none' | 'f3' | 'f2'
 }
@@ -88,6 +90,7 @@ export const RDI = 7
 
 /** The exception vector. */
 export const GENERAL_PROTECTION = 13
+const SIMD_FLOAT = 19
 
 const BYTES = { b: 1, w: 2, d: 4, q: 8, o: 16, x: 16, a: 16, u: 16 } as const
 /** Operands of which a 256-bit form has two halves. */
@@ -141,6 +144,7 @@ export class Sem {
   readonly #loaded = new Map<number, readonly [Node, Node]>()
   /** The low half of a 256-bit store, until the upper one is known. */
   #lowHalf: Node | undefined
+  #raisesFloats = false
 
   constructor(form: Form, size: Size, environment: Environment) {
     this.width = size > 64 ? 32 : (size as Width)
@@ -152,6 +156,7 @@ export class Sem {
 
   /** Ends recording: effects in order, deferred updates last but before a control transfer. */
   finish(): Effect[] {
+    this.commitFloats()
     if (this.#form.vex) this.#clearUpperHalves()
     const last = this.effects.at(-1)
     const transfers = last !== undefined && ['jump', 'branch', 'callTo', 'ret'].includes(last.kind)
@@ -485,6 +490,36 @@ export class Sem {
     const rest = this.get(this.ref(this.#source(index)), 128)
     const replace = value.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane'
     this.set(this.ref(index), 128, lane(replace, 0, rest, value))
+  }
+
+  // ---- float operations -----------------------------------------------------------------------------------------
+
+  /** A float operation by its wasm name: that, or in careful code its exact helper. */
+  real(op: string, ...args: Node[]): Node {
+    return this.exact(op, pure(op, ...args), ...args)
+  }
+
+  /** `plain`, which rounds to nearest and raises nothing, or in careful code the exact helper of this name. */
+  exact(name: string, plain: Node, ...args: Node[]): Node {
+    return this.careful ? this.exactAlways(name, plain.type, ...args) : plain
+  }
+
+  /** An exact helper in any code: what wasm has no operation for. */
+  exactAlways(name: string, type: Type, ...args: Node[]): Node {
+    this.#raisesFloats = true
+    return this.call(`exact.${name}`, type, ...args)
+  }
+
+  get careful(): boolean {
+    return this.#environment.careful
+  }
+
+  /** What the helpers have raised goes to MXCSR; an unmasked exception ends the instruction. For those that store afterwards. */
+  commitFloats(): void {
+    if (!this.#raisesFloats) return
+    this.#raisesFloats = false
+    const unmasked = this.call('exact.commit', 'i32')
+    if (this.careful) this.raise(SIMD_FLOAT, unmasked)
   }
 
   // ---- flags ----------------------------------------------------------------------------------------------------

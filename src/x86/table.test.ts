@@ -22,6 +22,7 @@ const INDEXES = { reg: 3, rm: 5, opcode: 6, vvvv: 2, is4: 4, index: 7 } as const
 const environment = ({ fields, ...shape }: Shape): Environment => ({
   ...shape,
   baseIsStack: !fields,
+  careful: fields,
   register: (place, bank): Ref =>
     fields ? { bank, field: FIELDS[place], high: false } : { bank, index: INDEXES[place], high: false },
   place: () => (fields ? { kind: 'field', type: 'i32', name: 'reg0' } : i32(0x100)),

@@ -7,6 +7,8 @@ export const WORD = {
   fsBase: 0x0a0,
   gsBase: 0x0a8,
   mxcsr: 0x0dc,
+  /** Exceptions that the float operations of the instruction in progress have raised, at their places in MXCSR; 0 between instructions. */
+  fpRaised: 0x0f4,
   /** The full x87 tag word (SDM 8.1.7): two bits a register, 3 for empty. */
   x87Tag: 0x388,
   x87Control: 0x380,

@@ -3,8 +3,9 @@
 
 import type { Code, ModuleBuilder } from '../../wasm/encoder.js'
 import { CALL_SITE_DIRECT, CALL_SITE_SIZE } from '../call-site.js'
-import { EXIT_DEPTH, FRAME_BYTES } from '../dispatch.js'
+import { FRAME_BYTES } from '../dispatch.js'
 import { RESULT } from '../helpers.js'
+import { EXIT_GO_ON } from '../host.js'
 import { EXIT_REASON, POLL, RIP } from '../record.js'
 
 /** The region's own function index: it imports no functions. */
@@ -141,7 +142,7 @@ export class Calls {
     code.op('i32.lt_s')
     code.ifUnlikely()
     code.get(this.#task)
-    code.i32(EXIT_DEPTH)
+    code.i32(EXIT_GO_ON)
     code.memory('i32.store', EXIT_REASON)
     this.#setRip(address)
     code.i64(RESULT.unwind)

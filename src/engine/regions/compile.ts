@@ -20,6 +20,8 @@ export type Code = {
   reached(address: number): boolean
   /** Instructions recorded for earlier regions; regions of one function overlap. The engine drops it when any code changes. */
   readonly recorded: Map<number, Instruction>
+  /** The region's float operations keep MXCSR (fp-mode.ts). */
+  readonly careful: boolean
 }
 
 export type Plan = {
@@ -35,8 +37,8 @@ export type Plan = {
 /** How far to look for whether the flags are still read at an exit. */
 const LOOKAHEAD = 12
 
-function record(decoded: Decoded): Instruction {
-  const effects = effectsOf(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL))
+function record(decoded: Decoded, careful: boolean): Instruction {
+  const effects = effectsOf(decoded.form, decoded.width, new KnownEnvironment(decoded, CANONICAL, careful))
   return { decoded, flow: flowOf(decoded.form, decoded.width), effects, summary: summarise(effects) }
 }
 
@@ -49,7 +51,7 @@ export function planRegion(entry: number, code: Code, memoryPages: number): Plan
       if (instruction === undefined) {
         const decoded = code.read(address)
         if (decoded === undefined) return undefined
-        instruction = record(decoded)
+        instruction = record(decoded, code.careful)
         code.recorded.set(address, instruction)
       }
       pages.add(Math.floor(address / 4096))
@@ -69,7 +71,7 @@ export function planRegion(entry: number, code: Code, memoryPages: number): Plan
     siteBytes: (count(() => true) + 3 * blocks.length) * SITE_SIZE,
     callBytes: (count(({ flow }) => flow === 'call') + 2 * blocks.length) * CALL_SITE_SIZE,
     pages: [...pages],
-    emit: (siteBase, callBase) => emitRegion(blocks, graph, facts, siteBase, callBase, memoryPages),
+    emit: (siteBase, callBase) => emitRegion(blocks, graph, facts, siteBase, callBase, memoryPages, code.careful),
   }
 }
 

@@ -42,12 +42,13 @@ export function emitRegion(
   siteBase: number,
   callBase: number,
   memoryPages: number,
+  careful: boolean,
 ): Region {
   const builder = new ModuleBuilder()
   builder.importMemory('lego', 'memory', 1, memoryPages)
   builder.importTable('lego', 'helpers', HELPER_TABLE_SIZE)
   const type = builder.type(['i32', 'i32'], ['i64'])
-  const emitter = new Emitter(builder, blocks, graph, facts, siteBase, callBase)
+  const emitter = new Emitter(builder, blocks, graph, facts, siteBase, callBase, careful)
   const code = emitter.emit()
   builder.name(SELF, `region ${blocks[0]!.address.toString(16)}`)
   builder.exportFunction('region', builder.function(type, code))
@@ -63,6 +64,7 @@ class Emitter implements Target {
   readonly #blocks: readonly Block[]
   readonly #graph: Graph
   readonly #facts: readonly BlockFacts[]
+  readonly #careful: boolean
   readonly #translation: number
   readonly #status: number
   readonly #result: number
@@ -91,7 +93,9 @@ class Emitter implements Target {
     facts: readonly BlockFacts[],
     siteBase: number,
     callBase: number,
+    careful: boolean,
   ) {
+    this.#careful = careful
     this.#builder = builder
     this.#blocks = blocks
     this.#graph = graph
@@ -181,7 +185,7 @@ class Emitter implements Target {
       this.#registers.updated = { general: 0, vector: 0 }
       this.#condition = -1
       this.#members = [...groups[n]!]
-      const environment = new KnownEnvironment(decoded, this.#registers.flags)
+      const environment = new KnownEnvironment(decoded, this.#registers.flags, this.#careful)
       this.#lowering.instruction(record(decoded.form, decoded.width, environment))
     })
     if (this.#left) return

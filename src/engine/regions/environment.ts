@@ -11,9 +11,11 @@ import { recordOffset } from '../record.js'
 export class KnownEnvironment implements Environment {
   readonly #decoded: Decoded
   readonly #flags: FlagState
-  constructor(decoded: Decoded, flags: FlagState) {
+  readonly careful: boolean
+  constructor(decoded: Decoded, flags: FlagState, careful: boolean) {
     this.#decoded = decoded
     this.#flags = flags
+    this.careful = careful
   }
 
   get memory(): boolean {

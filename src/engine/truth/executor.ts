@@ -34,6 +34,7 @@ import {
   FAULT_ERROR,
   FAULT_SIGNAL,
   FAULT_TRAP,
+  FP_OBSERVED,
   GPR,
   MXCSR,
   POLL,
@@ -64,6 +65,7 @@ const PAGE_FAULT = 14
 const GENERAL_PROTECTION = 13
 /** Visits to the root without reaching the end: more is an endless loop. */
 const VISITS_MAX = 10_000
+const OBSERVER = /^(v?stmxcsr|f?xsave)/
 
 export type Tier = NonNullable<EngineOptions['tier']>
 
@@ -109,7 +111,7 @@ export function engineExecutor(tier: Tier = 'interpreter'): Executor {
   const image = new DataView(new ArrayBuffer(FXSAVE_BYTES))
   const imageBytes = new Uint8Array(image.buffer)
 
-  function load({ code, registers, flags, mxcsr, vectors, x87, patches }: Case): void {
+  function load({ instructions, code, registers, flags, mxcsr, vectors, x87, patches }: Case): void {
     bytes.fill(0, TASK, TASK + RECORD_SIZE)
     registers.forEach((value, n) => {
       view.setBigUint64(TASK + GPR + 8 * n, value, true)
@@ -125,6 +127,8 @@ export function engineExecutor(tier: Tier = 'interpreter'): Executor {
     bytes.set(vectors, TASK + VECTOR)
     writeFlags(view, TASK, flags & FLAG_MASK)
     view.setUint32(TASK + MXCSR, mxcsr, true)
+    // Code that looks at the exception flags has looked before: regions keep them.
+    if (instructions.some(({ form }) => OBSERVER.test(form.mnemonic))) view.setInt32(TASK + FP_OBSERVED, 1, true)
     view.setInt32(TASK + TRANSLATION, TRANSLATIONS, true)
     view.setBigUint64(TASK + RIP, BigInt(CODE_BASE), true)
     for (const { offset, value } of patches) view.setBigUint64(DATA + offset, value, true)

@@ -2,7 +2,7 @@
 // LEGO_CASES sets the cases per row and operand size, LEGO_ROWS (a pattern) names the mnemonics to run, LEGO_SEED repeats a run.
 
 import { Prng, testSeed } from '../../lib/prng.js'
-import { differences, report } from '../../x86/native/compare.js'
+import { differences, report, strictnessOf } from '../../x86/native/compare.js'
 import { caseOf, testable } from '../../x86/native/generate.js'
 import { nativeExecutor } from '../../x86/native/harness.js'
 import { type Case, FILLED_SIZE, type Outcome } from '../../x86/native/machine.js'
@@ -38,6 +38,7 @@ describeNative(`the engine and this CPU agree (seed ${seed})`, () => {
   const tiers = ['interpreter', 'regions'] as const
   describe.each(tiers)('%s', (tier) => {
     const run = engineExecutor(tier)
+    const strictness = { ...strictnessOf(tier), flagsAtFault: true }
 
     test.each(forms.map((form) => [`${form.encoding} ${form.mnemonic}`, form] as const))('%s', (_name, form) => {
       const [start, end] = ranges.get(form.id) as readonly [number, number]
@@ -51,7 +52,7 @@ describeNative(`the engine and this CPU agree (seed ${seed})`, () => {
       const wrong = got.flatMap((outcome, n) => {
         const one = cases[chosen[n] as number] as Case
         const right = expected[chosen[n] as number] as Outcome
-        return differences(one, right, outcome).size > 0 ? [report(one, right, outcome)] : []
+        return differences(one, right, outcome, strictness).size > 0 ? [report(one, right, outcome)] : []
       })
       if (wrong.length > 0)
         throw new Error(

@@ -2,7 +2,7 @@
 //   const reports = compareSequences({ seed, count, tier, reportsMax })
 
 import { Prng } from '../../lib/prng.js'
-import { differences, report } from '../../x86/native/compare.js'
+import { differences, report, strictnessOf } from '../../x86/native/compare.js'
 import { type Case, type Executor, FILLED_SIZE, type Outcome } from '../../x86/native/machine.js'
 import { sequenceOf, shrink } from '../../x86/native/sequence.js'
 import { fillOf } from '../../x86/native/values.js'
@@ -29,7 +29,7 @@ export function compareSequences({ seed, count, tier, native, reportsMax, progre
   const fill = fillOf(prng, FILLED_SIZE)
   const engine = engineExecutor(tier)
   const outcomes = (one: Case) => [native([one], fill)[0], engine([one], fill)[0]] as [Outcome, Outcome]
-  const strictness = { flagsAtFault: tier === 'interpreter' }
+  const strictness = strictnessOf(tier)
   const wrong = (one: Case) => differences(one, ...outcomes(one), strictness).size > 0
   const reports: string[] = []
   for (let done = 0; done < count && reports.length < reportsMax; done += BATCH) {

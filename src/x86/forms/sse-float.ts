@@ -1,9 +1,9 @@
 // SSE arithmetic on floats and doubles, packed and scalar: IEEE operations, bitwise operations, comparisons.
 // The wasm operation is the host's SSE operation on an x86 host: operands stay in their order, so that NaNs come out the
-// same. Rounding modes other than to nearest and sticky exception flags are left out.
+// same. Careful code calls exact helpers instead (engine/exact-helpers.ts), which round and raise as MXCSR says.
 
-import { and, eq, pure, select, shrU } from '../expr.js'
-import { compareFlags } from '../flags.js'
+import { and, eq, lane, pure, select, sext64, shrU } from '../expr.js'
+import { compareFlags, fromFlagBits } from '../flags.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import type { Semantics } from '../semantics.js'
@@ -26,19 +26,24 @@ const PACKED = KINDS.filter(({ packed }) => packed)
 /** add sub mul div: destination and source; sqrt: the source alone. */
 const arithmetic = (name: string, real: Real, packed: boolean): Semantics =>
   packed
-    ? (s) => s.setVec(0, pure(`${SHAPE[real]}.${name}`, s.vec(0), s.vec(1)))
-    : (s) => s.setScalar(0, pure(`${real}.${name}`, s.scalar(0, real), s.scalar(1, real)))
+    ? (s) => s.setVec(0, s.real(`${SHAPE[real]}.${name}`, s.vec(0), s.vec(1)))
+    : (s) => s.setScalar(0, s.real(`${real}.${name}`, s.scalar(0, real), s.scalar(1, real)))
 const squareRoot = (real: Real, packed: boolean): Semantics =>
   packed
-    ? (s) => s.setVec(0, pure(`${SHAPE[real]}.sqrt`, s.vec(1)))
-    : (s) => s.setScalar(0, pure(`${real}.sqrt`, s.scalar(1, real)))
+    ? (s) => s.setVec(0, s.real(`${SHAPE[real]}.sqrt`, s.vec(1)))
+    : (s) => s.setScalar(0, s.real(`${real}.sqrt`, s.scalar(1, real)))
 
 /** min is `a < b ? a : b`: the second operand when unordered or both zero (SDM vol. 2A MINPS). wasm's pmin(b, a) is just that. */
 const extreme =
-  (name: 'pmin' | 'pmax', real: Real, packed: boolean): Semantics =>
+  (name: 'min' | 'max', real: Real, packed: boolean): Semantics =>
   (s) => {
+    if (s.careful && !packed) {
+      s.setScalar(0, s.exactAlways(`${real}.${name}`, real, s.scalar(0, real), s.scalar(1, real)))
+      return
+    }
     const a = s.vec(0)
-    const result = pure(`${SHAPE[real]}.${name}`, s.vec(1), a)
+    const b = s.vec(1)
+    const result = s.exact(`${SHAPE[real]}.${name}`, pure(`${SHAPE[real]}.p${name}`, b, a), a, b)
     s.setVec(0, packed ? result : mergeLow(a, result, SIZE[real]))
   }
 
@@ -80,15 +85,30 @@ function compareBy(shape: string, predicate: Node, a: Node, b: Node): Node {
 const compareMask =
   (real: Real, packed: boolean): Semantics =>
   (s) => {
+    const predicate = and(s.immediateByte(), i32(7))
+    const shape = SHAPE[real]
+    if (s.careful && !packed) {
+      const mask = s.exactAlways(`${real}.compare`, 'i32', s.scalar(0, real), s.scalar(1, real), predicate)
+      const integers = real === 'f32' ? 'i32x4' : 'i64x2'
+      s.setVec(0, lane(`${integers}.replace_lane`, 0, s.vec(0), real === 'f32' ? mask : sext64(mask)))
+      return
+    }
     const a = s.vec(0)
-    const mask = compareBy(SHAPE[real], and(s.immediateByte(), i32(7)), a, s.vec(1))
+    const b = s.vec(1)
+    const mask = s.exact(`${shape}.compare`, compareBy(shape, predicate, a, b), a, b, predicate)
     s.setVec(0, packed ? mask : mergeLow(a, mask, SIZE[real]))
   }
 
+/** ucomisd takes quiet NaNs; comisd finds them invalid. */
 const compareToFlags =
-  (real: Real): Semantics =>
-  (s) =>
-    s.flags(compareFlags(s.scalar(0, real), s.scalar(1, real)))
+  (real: Real, quiet: boolean): Semantics =>
+  (s) => {
+    const a = s.scalar(0, real)
+    const b = s.scalar(1, real)
+    s.flags(
+      s.careful ? fromFlagBits(s.exactAlways(`${real}.flags`, 'i32', a, b, i32(quiet ? 0 : 1))) : compareFlags(a, b),
+    )
+  }
 
 /** 1/x and 1/sqrt(x): the SDM bounds the relative error by 1.5·2^-12, and CPUs differ within it; here it is that of the division. */
 const reciprocal =
@@ -108,13 +128,21 @@ const horizontal =
   (s) => {
     const a = s.vec(0)
     const b = s.vec(1)
-    s.setVec(0, pure(`${SHAPE[real]}.${name}`, even(a, b, SIZE[real]), odd(a, b, SIZE[real])))
+    s.setVec(0, s.real(`${SHAPE[real]}.${name}`, even(a, b, SIZE[real]), odd(a, b, SIZE[real])))
   }
 const addSubtract =
   (real: Real): Semantics =>
   (s) => {
     const a = s.vec(0)
     const b = s.vec(1)
+    if (s.careful) {
+      // Each lane once: the operation it does not take may not raise anything. a - b is a + -b but for a NaN's sign.
+      const negative = pure(`${SHAPE[real]}.neg`, b)
+      const flipped = pure('v128.bitselect', negative, b, pure(`${SHAPE[real]}.eq`, b, b))
+      const other = real === 'f32' ? pick(flipped, b, 4, 0, 5, 2, 7) : pick(flipped, b, 8, 0, 3)
+      s.setVec(0, s.exactAlways(`${SHAPE[real]}.add`, 'v128', a, other))
+      return
+    }
     const difference = pure(`${SHAPE[real]}.sub`, a, b)
     const sum = pure(`${SHAPE[real]}.add`, a, b)
     s.setVec(0, real === 'f32' ? pick(difference, sum, 4, 0, 5, 2, 7) : pick(difference, sum, 8, 0, 3))
@@ -128,8 +156,15 @@ const dotProduct =
     const integers = real === 'f32' ? 'i32x4' : 'i64x2'
     const all = i32(real === 'f32' ? 15 : 3)
     const mask = (bits: Node) => maskOfBits(integers, and(bits, all))
-    const sum = (v: Node, ...order: number[]) => pure(`${SHAPE[real]}.add`, v, pick(v, v, SIZE[real], ...order))
-    const products = pure('v128.and', pure(`${SHAPE[real]}.mul`, s.vec(0), s.vec(1)), mask(shrU(imm, i32(4))))
+    // Multiplication and each addition raise on their own: an unmasked exception keeps the next from being computed.
+    const sum = (v: Node, ...order: number[]) => {
+      s.commitFloats()
+      return s.real(`${SHAPE[real]}.add`, v, pick(v, v, SIZE[real], ...order))
+    }
+    const wanted = mask(shrU(imm, i32(4)))
+    // In careful code the lanes left out raise nothing.
+    const factor = (v: Node) => (s.careful ? pure('v128.and', v, wanted) : v)
+    const products = pure('v128.and', s.real(`${SHAPE[real]}.mul`, factor(s.vec(0)), factor(s.vec(1))), wanted)
     const total = real === 'f32' ? sum(sum(products, 1, 0, 3, 2), 2, 3, 0, 1) : sum(products, 1, 0)
     // Lane 0's sum everywhere: the others add in another order, which shows when two products are NaNs.
     const everywhere = pick(total, total, SIZE[real], ...(real === 'f32' ? [0, 0, 0, 0] : [0, 0]))
@@ -149,8 +184,8 @@ export const sseFloat: readonly Form[] = [
     form(`${prefix} 0F 59 /r`, `mul${suffix}`, operands, arithmetic('mul', real, packed), { vex }),
     form(`${prefix} 0F 5C /r`, `sub${suffix}`, operands, arithmetic('sub', real, packed), { vex }),
     form(`${prefix} 0F 5E /r`, `div${suffix}`, operands, arithmetic('div', real, packed), { vex }),
-    form(`${prefix} 0F 5D /r`, `min${suffix}`, operands, extreme('pmin', real, packed), { vex }),
-    form(`${prefix} 0F 5F /r`, `max${suffix}`, operands, extreme('pmax', real, packed), { vex }),
+    form(`${prefix} 0F 5D /r`, `min${suffix}`, operands, extreme('min', real, packed), { vex }),
+    form(`${prefix} 0F 5F /r`, `max${suffix}`, operands, extreme('max', real, packed), { vex }),
     form(`${prefix} 0F C2 /r`, `cmp${suffix}`, `${operands} Ib`, compareMask(real, packed), { vex: `${vex} Ib` }),
   ]),
   ...PACKED.flatMap(({ prefix, suffix }) =>
@@ -158,10 +193,10 @@ export const sseFloat: readonly Form[] = [
       form(`${prefix} 0F ${opcode} /r`, `${name}${suffix}`, 'Vx Wx', bitwise(compute), THREE),
     ),
   ),
-  form('NP 0F 2E /r', 'ucomiss', 'Vd Wd', compareToFlags('f32'), { vex: 'Vd Wd' }),
-  form('66 0F 2E /r', 'ucomisd', 'Vq Wq', compareToFlags('f64'), { vex: 'Vq Wq' }),
-  form('NP 0F 2F /r', 'comiss', 'Vd Wd', compareToFlags('f32'), { vex: 'Vd Wd' }),
-  form('66 0F 2F /r', 'comisd', 'Vq Wq', compareToFlags('f64'), { vex: 'Vq Wq' }),
+  form('NP 0F 2E /r', 'ucomiss', 'Vd Wd', compareToFlags('f32', true), { vex: 'Vd Wd' }),
+  form('66 0F 2E /r', 'ucomisd', 'Vq Wq', compareToFlags('f64', true), { vex: 'Vq Wq' }),
+  form('NP 0F 2F /r', 'comiss', 'Vd Wd', compareToFlags('f32', false), { vex: 'Vd Wd' }),
+  form('66 0F 2F /r', 'comisd', 'Vq Wq', compareToFlags('f64', false), { vex: 'Vq Wq' }),
   form('NP 0F 53 /r', 'rcpps', 'Vx Wx', reciprocal(false, true), { untestable: true, vex: 'Vx Wx' }),
   form('F3 0F 53 /r', 'rcpss', 'Vd Wd', reciprocal(false, false), { untestable: true, vex: 'Vd Hd Wd' }),
   form('NP 0F 52 /r', 'rsqrtps', 'Vx Wx', reciprocal(true, true), { untestable: true, vex: 'Vx Wx' }),

@@ -48,15 +48,18 @@ const writeBase =
 const ldmxcsr: Semantics = (s) => {
   const value = s.read(0)
   s.raise(GENERAL_PROTECTION, shrU(value, i32(16)))
-  s.setWord(WORD.mxcsr, value)
+  s.sync('exact.control', value, s.next())
 }
-const stmxcsr: Semantics = (s) => s.write(0, s.word(WORD.mxcsr, 'i32'))
+const stmxcsr: Semantics = (s) => {
+  s.write(0, s.word(WORD.mxcsr, 'i32'))
+  s.sync('exact.observe', s.next())
+}
 
 const legacyState =
   (name: string): Semantics =>
   (s) => {
     s.raise(GENERAL_PROTECTION, and(wrap(s.address()), i32(15)))
-    s.sync(name, s.address())
+    s.sync(name, s.address(), s.next())
   }
 
 /** The immediate is size | level << 16. The helper pushes one frame pointer after the other, as the CPU does. */
@@ -120,8 +123,8 @@ export const system: readonly Form[] = [
   form('F3 0F AE /3', 'wrgsbase', 'Ry', writeBase(WORD.gsBase), untestable),
   form('NP 0F AE /0', 'fxsave', 'Mq', legacyState('fxsave'), untestable),
   form('NP 0F AE /1', 'fxrstor', 'Mq', legacyState('fxrstor'), untestable),
-  form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr, untestable),
-  form('NP 0F AE /3', 'stmxcsr', 'Md', stmxcsr, untestable),
+  form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr),
+  form('NP 0F AE /3', 'stmxcsr', 'Md', stmxcsr),
   // Atomics are sequentially consistent already and plain accesses ordered as on x86 (store buffering apart): mfence and a
   // locked instruction end at the host's own fence.
   form('NP 0F AE /5', 'lfence', 'Rd', nothing),

@@ -12,6 +12,7 @@ import {
   SIGSEGV,
   VECTOR_BYTES,
 } from './machine.js'
+import { MXCSR_DEFAULT } from './values.js'
 
 const SI_KERNEL = 0x80
 /** A wild string instruction may change thousands of words; the first that differ tell. */
@@ -45,15 +46,22 @@ function definedFlags({ instructions, undefinedFlags, undefinedAt }: Case, { sig
 export type Strictness = {
   /** Flags at a fault count. A region does not keep what only a fault would show. */
   readonly flagsAtFault: boolean
+  /** MXCSR's exception flags count when its control bits are the default: regions then do not keep them (engine/fp-mode.ts). */
+  readonly floatFlags: boolean
 }
-const STRICT: Strictness = { flagsAtFault: true }
+const STRICT: Strictness = { flagsAtFault: true, floatFlags: true }
+export const strictnessOf = (tier: 'interpreter' | 'regions'): Strictness => ({
+  flagsAtFault: tier === 'interpreter',
+  floatFlags: tier === 'interpreter',
+})
+const MXCSR_CONTROL = 0xffc0
 
 /** What differs, by name, as [expected, got]; none when the outcomes agree where the case defines them. */
 export function differences(
   one: Case,
   expected: Outcome,
   got: Outcome,
-  { flagsAtFault }: Strictness = STRICT,
+  { flagsAtFault, floatFlags }: Strictness = STRICT,
 ): ReadonlyMap<string, readonly [string, string]> {
   const found = new Map<string, readonly [string, string]>()
   const check = (name: string, a: string, b: string) => {
@@ -72,6 +80,7 @@ export function differences(
   for (let n = 0; n < 16; n++) check(`ymm${n}`, lane(expected.vectors, n), lane(got.vectors, n))
   if (one.x87 !== undefined)
     for (const [name, from, to] of X87_PARTS) check(name, hexOf(expected.x87, from, to), hexOf(got.x87, from, to))
+  if (floatFlags || (one.mxcsr & MXCSR_CONTROL) !== MXCSR_DEFAULT) check('mxcsr', hex(expected.mxcsr), hex(got.mxcsr))
   const compared = expected.signal !== 0 && !flagsAtFault ? 0 : definedFlags(one, expected)
   check('flags', letters(expected.flags & compared), letters(got.flags & compared))
   const [a, b] = [expected, got].map(({ changes }) =>
@@ -121,7 +130,7 @@ export function report(one: Case, expected: Outcome, got: Outcome): string {
   return [
     ...code,
     ...lines,
-    `  given: ${given.join(' ')} flags=${letters(one.flags)}`,
+    `  given: ${given.join(' ')} flags=${letters(one.flags)} mxcsr=${hex(one.mxcsr)}`,
     ...(one.x87 === undefined
       ? []
       : [

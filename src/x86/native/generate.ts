@@ -26,11 +26,10 @@ import {
   VECTOR_BYTES,
   type Word,
 } from './machine.js'
-import { integer, small, vectorBytes } from './values.js'
+import { integer, type Lanes, mxcsr, small, vectorBytes } from './values.js'
 
 const MASK64 = 0xffff_ffff_ffff_ffffn
 const RSP = 4
-const MXCSR_DEFAULT = 0x1f80
 
 /** An instruction with the registers it needs: the others may hold anything. */
 export type Draft = {
@@ -257,6 +256,10 @@ const expected: Shape = (state, { instruction: { rm, form } }, prng) => {
 const translate: Shape = (state, _draft, prng) => {
   state.registers[3] = BigInt(chooseTarget(prng))
 }
+/** Mostly without the reserved bits, which fault. */
+const control: Shape = (state, _draft, prng) => {
+  if (prng.chance(0.9)) setMemory(state, BigInt(mxcsr(prng)))
+}
 const frame: Shape = (state, _draft, prng) => {
   state.registers[5] = BigInt(chooseTarget(prng))
 }
@@ -326,6 +329,7 @@ const SHAPES: readonly (readonly [RegExp, Shape])[] = [
   [/^xlat/, translate],
   [/gather/, nearIndices],
   [/^(leave|enter)/, frame],
+  [/^v?ldmxcsr/, control],
   [/^(jmp|call)$/, transfer],
   [/^(ret|popf?)$/, onStack],
   [/^(loop|jrcxz)/, counter],
@@ -346,14 +350,14 @@ function tame({ form, width, immediates, ...rest }: Instruction, registers: BigU
 }
 
 /** Registers, vectors and flags for code; `fixed` registers are given. */
-export function randomState(prng: Prng, fixed: ReadonlyMap<number, bigint>) {
+export function randomState(prng: Prng, fixed: ReadonlyMap<number, bigint>, lanes: Lanes = 'mixed') {
   const registers = new BigUint64Array(16)
   for (let n = 0; n < 16; n++) registers[n] = integer(prng)
   registers[RSP] = BigInt(prng.chance(0.9) ? DATA_BASE + 0x2000 + 8 * prng.below(64) : chooseTarget(prng))
   for (const [register, value] of fixed) registers[register] = value
   const vectors = new Uint8Array(16 * VECTOR_BYTES)
-  for (let at = 0; at < vectors.length; at += 16) vectors.set(vectorBytes(prng), at)
-  return { registers, vectors, flags: prng.next() & FLAG_MASK & ~0x400 }
+  for (let at = 0; at < vectors.length; at += 16) vectors.set(vectorBytes(prng, lanes), at)
+  return { registers, vectors, flags: prng.next() & FLAG_MASK & ~0x400, mxcsr: mxcsr(prng) }
 }
 
 /** The longest memory operand that a case fills. */
@@ -368,6 +372,16 @@ function patchesAt(target: number, memory: Uint8Array): Word[] {
   return [0, 8, 16, 24].map((at) => ({ offset: offset + at, value: view.getBigUint64(at, true) }))
 }
 
+/** What the lanes of a row's sources are, read off its name. */
+const lanesOf = (mnemonic: string): Lanes =>
+  /^v?cvt(ph)/.test(mnemonic)
+    ? 'half'
+    : /^v?cvtt?[ps]s|[ps]s$/.test(mnemonic) && !/^v?cvtt?[ps]d/.test(mnemonic)
+      ? 'single'
+      : /^v?cvtt?[ps]d|[ps]d$/.test(mnemonic)
+        ? 'double'
+        : 'mixed'
+
 /** A case of one instruction. */
 export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {}): Case {
   // A transfer through memory finds its target there: a fault at a wild target is told differently (rip is already the target).
@@ -378,9 +392,10 @@ export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {})
     prng,
     transfers ? { ...choice, target: DATA_BASE + 256 + prng.below(DATA_SIZE - 512) } : choice,
   )
-  const { registers, vectors, flags } = randomState(prng, draft.registers)
+  const lanes = prng.chance(0.2) ? 'mixed' : lanesOf(form.mnemonic)
+  const { registers, vectors, flags, mxcsr } = randomState(prng, draft.registers, lanes)
   const memory = new Uint8Array(OPERAND_BYTES)
-  for (let at = 0; at < OPERAND_BYTES; at += 16) memory.set(vectorBytes(prng), at)
+  for (let at = 0; at < OPERAND_BYTES; at += 16) memory.set(vectorBytes(prng, lanes), at)
   const state: State = { registers, vectors, memory, fixed: new Set(draft.registers.keys()) }
   for (const [pattern, shape] of SHAPES) if (pattern.test(form.mnemonic)) shape(state, draft, prng)
   const instruction = tame(draft.instruction, registers)
@@ -391,7 +406,7 @@ export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {})
     registers,
     vectors,
     flags: flags | backwards,
-    mxcsr: MXCSR_DEFAULT,
+    mxcsr,
     patches: patchesAt(draft.target, memory),
     undefinedFlags: flagMask(form.options.undefinedFlags ?? ''),
   }

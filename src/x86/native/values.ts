@@ -2,6 +2,9 @@
 
 import type { Prng } from '../../lib/prng.js'
 
+/** As after reset. */
+export const MXCSR_DEFAULT = 0x1f80
+
 const MASK64 = 0xffff_ffff_ffff_ffffn
 
 /** 0, ±1 and both sides of every width's signed and unsigned limits, at 64 bits. */
@@ -66,42 +69,108 @@ export function integer(prng: Prng): bigint {
 export const small = (prng: Prng, limit: number): bigint => BigInt(prng.below(limit))
 
 /** Vectors made once per generator: making one costs more than running a case. */
-const pools = new WeakMap<Prng, Uint8Array>()
+const pools = new WeakMap<Prng, Readonly<Record<Lanes, Uint8Array>>>()
 const POOL_VECTORS = 2048
 
-/** Sixteen bytes: integers, singles or doubles, or bytes without meaning. */
-export function vectorBytes(prng: Prng): Uint8Array {
+/** Of which lanes a vector is: `mixed` are integers, singles or doubles, or bytes without meaning. */
+export type Lanes = 'mixed' | 'half' | 'single' | 'double'
+const KINDS = { half: 6, single: 2, double: 4 } as const
+
+/** Sixteen bytes. */
+export function vectorBytes(prng: Prng, lanes: Lanes = 'mixed'): Uint8Array {
   let pool = pools.get(prng)
   if (pool === undefined) {
-    pool = new Uint8Array(16 * POOL_VECTORS)
-    for (let n = 0; n < POOL_VECTORS; n++) pool.set(newVector(prng), 16 * n)
+    pool = {
+      mixed: newPool(prng, 'mixed'),
+      half: newPool(prng, 'half'),
+      single: newPool(prng, 'single'),
+      double: newPool(prng, 'double'),
+    }
     pools.set(prng, pool)
   }
   const at = 16 * prng.below(POOL_VECTORS)
-  return pool.slice(at, at + 16)
+  return pool[lanes].slice(at, at + 16)
 }
 
-function newVector(prng: Prng): Uint8Array {
+function newPool(prng: Prng, lanes: Lanes): Uint8Array {
+  const pool = new Uint8Array(16 * POOL_VECTORS)
+  for (let n = 0; n < POOL_VECTORS; n++) pool.set(newVector(prng, lanes), 16 * n)
+  return pool
+}
+
+function newVector(prng: Prng, lanes: Lanes): Uint8Array {
   const bytes = new Uint8Array(16)
   const view = new DataView(bytes.buffer)
-  const kind = prng.below(8)
+  const kind = lanes === 'mixed' ? prng.below(8) : KINDS[lanes]
   if (kind < 2) for (let n = 0; n < 16; n += 8) view.setBigUint64(n, integer(prng), true)
   else if (kind < 4) for (let n = 0; n < 16; n += 4) view.setUint32(n, single(prng), true)
   else if (kind < 6) for (let n = 0; n < 16; n += 8) view.setBigUint64(n, double(prng), true)
-  else if (kind < 7) for (let n = 0; n < 16; n += 2) view.setUint16(n, Number(integer(prng) & 0xffffn), true)
+  else if (kind < 7) for (let n = 0; n < 16; n += 2) view.setUint16(n, half(prng), true)
   else prng.fill(bytes)
   return bytes
 }
 
+/** Powers of two of significands, less or more a little, and long ones. */
+function fraction(prng: Prng, bits: number): bigint {
+  const all = (1n << BigInt(bits)) - 1n
+  const few = BigInt(prng.below(4))
+  switch (prng.below(5)) {
+    case 0:
+      return few
+    case 1:
+      return all - few
+    case 2:
+      return ((1n << BigInt(prng.below(bits))) + few) & all
+    case 3:
+      return (all << BigInt(prng.below(bits))) & all
+    default:
+      return random64(prng) & all
+  }
+}
+
+/** Near the borders of the format: denormals, the least and greatest numbers, and what gives such as products and quotients. */
+function nearBorder(prng: Prng, exponentBits: number, fractionBits: number): bigint {
+  const greatest = 2 ** exponentBits - 2
+  const middle = greatest / 2
+  const around = (exponent: number, reach: number) => exponent + prng.below(2 * reach + 1) - reach
+  const exponent = prng.pick([
+    0,
+    prng.below(3),
+    greatest - prng.below(3),
+    around(middle, 2),
+    around(middle, fractionBits + 3),
+    around(Math.floor(middle / 2), fractionBits),
+    around(Math.floor(middle * 1.5), 2),
+    fractionBits + prng.below(4),
+  ])
+  const sign = BigInt(prng.below(2)) << BigInt(exponentBits + fractionBits)
+  const clamped = Math.max(0, Math.min(greatest, exponent))
+  return sign | (BigInt(clamped) << BigInt(fractionBits)) | fraction(prng, fractionBits)
+}
+
+/** Exception flags, masks, rounding, flushing: often the default. */
+export function mxcsr(prng: Prng): number {
+  const flags = prng.chance(0.5) ? prng.below(64) : 0
+  if (prng.chance(0.25)) return MXCSR_DEFAULT | flags
+  const masks = prng.chance(0.75) ? 0x1f80 : prng.below(64) << 7
+  const rounding = prng.chance(0.3) ? 0 : prng.below(4) << 13
+  return flags | masks | rounding | (prng.chance(0.25) ? 0x40 : 0) | (prng.chance(0.25) ? 0x8000 : 0)
+}
+
 /** A number of a middling size, so that sums and products mean something, or an edge. */
 function single(prng: Prng): number {
+  if (prng.chance(0.4)) return Number(nearBorder(prng, 8, 23))
   if (prng.chance(0.5)) return prng.pick(SINGLE_EDGES)
   const view = new DataView(new ArrayBuffer(4))
   view.setFloat32(0, (prng.next() - 0x8000_0000) / 2 ** prng.below(40))
   return view.getUint32(0)
 }
 
+/** Half precision, or any 16 bits. */
+const half = (prng: Prng): number => Number(prng.chance(0.5) ? nearBorder(prng, 5, 10) : integer(prng) & 0xffffn)
+
 function double(prng: Prng): bigint {
+  if (prng.chance(0.4)) return nearBorder(prng, 11, 52)
   if (prng.chance(0.5)) return prng.pick(DOUBLE_EDGES)
   const view = new DataView(new ArrayBuffer(8))
   view.setFloat64(0, (prng.next() - 0x8000_0000) / 2 ** prng.below(40))
