@@ -496,18 +496,24 @@ export class Sem {
 
   /** A float operation by its wasm name: that, or in careful code its exact helper. */
   real(op: string, ...args: Node[]): Node {
-    return this.exact(op, pure(op, ...args), ...args)
+    const plain = pure(op, ...args)
+    return this.exact(op, plain.type, () => plain, ...args)
   }
 
   /** `plain`, which rounds to nearest and raises nothing, or in careful code the exact helper of this name. */
-  exact(name: string, plain: Node, ...args: Node[]): Node {
-    return this.careful ? this.exactAlways(name, plain.type, ...args) : plain
+  exact(name: string, type: Type, plain: () => Node, ...args: Node[]): Node {
+    return this.careful ? this.exactAlways(name, type, ...args) : plain()
   }
 
   /** An exact helper in any code: what wasm has no operation for. */
   exactAlways(name: string, type: Type, ...args: Node[]): Node {
     this.#raisesFloats = true
     return this.call(`exact.${name}`, type, ...args)
+  }
+
+  /** Whether this is the VEX form of the row. */
+  get vex(): boolean {
+    return this.#form.vex
   }
 
   get careful(): boolean {

@@ -2,12 +2,13 @@
 // The wasm operation is the host's SSE operation on an x86 host: operands stay in their order, so that NaNs come out the
 // same. Careful code calls exact helpers instead (engine/exact-helpers.ts), which round and raise as MXCSR says.
 
-import { and, eq, lane, pure, select, sext64, shrU } from '../expr.js'
+import { assert } from '../../lib/assert.js'
+import { and, lane, pure, sext64, shrU } from '../expr.js'
 import { compareFlags, fromFlagBits } from '../flags.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import type { Semantics } from '../semantics.js'
-import { bitOf, lanes, maskOfBits, mergeLow, pick } from '../vector.js'
+import { lanes, maskOfBits, mergeLow, pick, ZERO } from '../vector.js'
 
 type Real = 'f32' | 'f64'
 const SHAPE = { f32: 'f32x4', f64: 'f64x2' } as const
@@ -43,7 +44,7 @@ const extreme =
     }
     const a = s.vec(0)
     const b = s.vec(1)
-    const result = s.exact(`${SHAPE[real]}.${name}`, pure(`${SHAPE[real]}.p${name}`, b, a), a, b)
+    const result = s.exact(`${SHAPE[real]}.${name}`, 'v128', () => pure(`${SHAPE[real]}.p${name}`, b, a), a, b)
     s.setVec(0, packed ? result : mergeLow(a, result, SIZE[real]))
   }
 
@@ -60,32 +61,30 @@ export const BITWISE: readonly (readonly [string, string, Bitwise])[] = [
   ['57', 'xor', (a, b) => pure('v128.xor', a, b)],
 ]
 
-/** Predicates 0–3 of cmpps: equal, less, less or equal, unordered; 4–7 are their negations (SDM table 3-1). */
-function compare(shape: string, predicate: number, a: Node, b: Node): Node {
-  const basic = ['eq', 'lt', 'le'][predicate]
-  return basic === undefined
-    ? pure('v128.or', pure(`${shape}.ne`, a, a), pure(`${shape}.ne`, b, b))
-    : pure(`${shape}.${basic}`, a, b)
-}
+/**
+ * The predicates of cmpps (SDM vol. 2A, table 3-1): bit 2 negates, bit 3 turns what the unordered give, bit 4 says only whether they
+ * signal. Only careful code meets one that is not a constant.
+ */
 function compareBy(shape: string, predicate: Node, a: Node, b: Node): Node {
-  if (predicate.kind === 'const') {
-    if (predicate.low === 4) return pure(`${shape}.ne`, a, b)
-    const mask = compare(shape, predicate.low & 3, a, b)
-    return predicate.low & 4 ? pure('v128.not', mask) : mask
-  }
-  const basic = and(predicate, i32(3))
-  const masks = [0, 1, 2, 3].map((n) => compare(shape, n, a, b)) as [Node, Node, Node, Node]
-  const mask = select(
-    eq(basic, i32(0)),
-    masks[0],
-    select(eq(basic, i32(1)), masks[1], select(eq(basic, i32(2)), masks[2], masks[3])),
-  )
-  return pure('v128.xor', mask, pure('i32x4.splat', pure('i32.sub', i32(0), bitOf(predicate, 2))))
+  assert(predicate.kind === 'const', 'regions know the predicate')
+  if (predicate.low === 4) return pure(`${shape}.ne`, a, b)
+  const unordered = () => pure('v128.or', pure(`${shape}.ne`, a, a), pure(`${shape}.ne`, b, b))
+  const mask = [
+    () => pure(`${shape}.eq`, a, b),
+    () => pure(`${shape}.lt`, a, b),
+    () => pure(`${shape}.le`, a, b),
+    unordered,
+    () => pure('v128.or', pure(`${shape}.eq`, a, b), unordered()),
+    () => pure('v128.not', pure(`${shape}.ge`, a, b)),
+    () => pure('v128.not', pure(`${shape}.gt`, a, b)),
+    () => ZERO,
+  ][(predicate.low & 3) | ((predicate.low >> 1) & 4)] as () => Node
+  return predicate.low & 4 ? pure('v128.not', mask()) : mask()
 }
 const compareMask =
   (real: Real, packed: boolean): Semantics =>
   (s) => {
-    const predicate = and(s.immediateByte(), i32(7))
+    const predicate = and(s.immediateByte(), i32(s.vex ? 31 : 7))
     const shape = SHAPE[real]
     if (s.careful && !packed) {
       const mask = s.exactAlways(`${real}.compare`, 'i32', s.scalar(0, real), s.scalar(1, real), predicate)
@@ -95,7 +94,7 @@ const compareMask =
     }
     const a = s.vec(0)
     const b = s.vec(1)
-    const mask = s.exact(`${shape}.compare`, compareBy(shape, predicate, a, b), a, b, predicate)
+    const mask = s.exact(`${shape}.compare`, 'v128', () => compareBy(shape, predicate, a, b), a, b, predicate)
     s.setVec(0, packed ? mask : mergeLow(a, mask, SIZE[real]))
   }
 
@@ -148,7 +147,10 @@ const addSubtract =
     s.setVec(0, real === 'f32' ? pick(difference, sum, 4, 0, 5, 2, 7) : pick(difference, sum, 8, 0, 3))
   }
 
-/** Dot product of the lanes that the immediate's high half names, put where its low half says (SSE4.1). */
+/**
+ * Dot product of the lanes that the immediate's high half names, put where its low half says (SSE4.1). Multiplication and each
+ * addition raise on their own, for both halves: an unmasked exception keeps the next from being computed.
+ */
 const dotProduct =
   (real: Real): Semantics =>
   (s) => {
@@ -156,19 +158,28 @@ const dotProduct =
     const integers = real === 'f32' ? 'i32x4' : 'i64x2'
     const all = i32(real === 'f32' ? 15 : 3)
     const mask = (bits: Node) => maskOfBits(integers, and(bits, all))
-    // Multiplication and each addition raise on their own: an unmasked exception keeps the next from being computed.
-    const sum = (v: Node, ...order: number[]) => {
-      s.commitFloats()
-      return s.real(`${SHAPE[real]}.add`, v, pick(v, v, SIZE[real], ...order))
-    }
     const wanted = mask(shrU(imm, i32(4)))
     // In careful code the lanes left out raise nothing.
     const factor = (v: Node) => (s.careful ? pure('v128.and', v, wanted) : v)
-    const products = pure('v128.and', s.real(`${SHAPE[real]}.mul`, factor(s.vec(0)), factor(s.vec(1))), wanted)
-    const total = real === 'f32' ? sum(sum(products, 1, 0, 3, 2), 2, 3, 0, 1) : sum(products, 1, 0)
-    // Lane 0's sum everywhere: the others add in another order, which shows when two products are NaNs.
-    const everywhere = pick(total, total, SIZE[real], ...(real === 'f32' ? [0, 0, 0, 0] : [0, 0]))
-    s.setVec(0, pure('v128.and', everywhere, mask(imm)))
+    const halves = s.length === 256 ? ([0, 1] as const) : ([0] as const)
+    let sums = halves.map((half) => {
+      const product = s.real(`${SHAPE[real]}.mul`, factor(s.vec(0, half)), factor(s.vec(1, half)))
+      return pure('v128.and', product, wanted)
+    })
+    for (const order of real === 'f32'
+      ? [
+          [1, 0, 3, 2],
+          [2, 3, 0, 1],
+        ]
+      : [[1, 0]]) {
+      s.commitFloats()
+      sums = sums.map((v) => s.real(`${SHAPE[real]}.add`, v, pick(v, v, SIZE[real], ...order)))
+    }
+    sums.forEach((total, half) => {
+      // Lane 0's sum everywhere: the others add in another order, which shows when two products are NaNs.
+      const everywhere = pick(total, total, SIZE[real], ...(real === 'f32' ? [0, 0, 0, 0] : [0, 0]))
+      s.setVec(0, pure('v128.and', everywhere, mask(imm)), half === 0 ? 0 : 1)
+    })
   }
 
 /** unpcklps, unpckhps, unpcklpd, unpckhpd are integer interleaves by another name. */
@@ -211,6 +222,6 @@ export const sseFloat: readonly Form[] = [
   form('F2 0F 7D /r', 'hsubps', 'Vx Wx', horizontal('sub', 'f32'), THREE),
   form('66 0F D0 /r', 'addsubpd', 'Vx Wx', addSubtract('f64'), THREE),
   form('F2 0F D0 /r', 'addsubps', 'Vx Wx', addSubtract('f32'), THREE),
-  form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32'), { vex: 'Vx Hx Wx Ib' }),
+  form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32'), { vex: 'Vx Hx Wx Ib', whole: true }),
   form('66 0F3A 41 /r', 'dppd', 'Vx Wx Ib', dotProduct('f64'), { vex: 'Vo Ho Wo Ib L0' }),
 ]
