@@ -528,6 +528,22 @@ export class Sem {
     if (this.careful) this.raise(SIMD_FLOAT, unmasked)
   }
 
+  /** As `setVec` of 64 or 128 bits for what float operations gave: memory is checked first, so that its fault leaves MXCSR alone. */
+  setVecOfFloats(index: number, value: Node): void {
+    if (!this.isMemory(index)) {
+      this.setVec(index, value)
+      return
+    }
+    const quad = this.#operand(index).size === 'q'
+    const type = quad ? 'i64' : 'v128'
+    const of = this.#temp(type)
+    const place = access(quad ? 8 : 16)
+    this.effects.push({ kind: 'modify', out: of, op: `${type}.load`, address: this.address(), access: place })
+    this.commitFloats()
+    const stored = quad ? lane('i64x2.extract_lane', 0, value) : value
+    this.effects.push({ kind: 'update', of, op: `${type}.store`, value: stored, access: place })
+  }
+
   // ---- flags ----------------------------------------------------------------------------------------------------
 
   /** The flags before this instruction. */

@@ -9,6 +9,7 @@ import { conditional } from './forms/conditional.js'
 import { control } from './forms/control.js'
 import { crypto } from './forms/crypto.js'
 import { flag } from './forms/flag.js'
+import { fma } from './forms/fma.js'
 import { move } from './forms/move.js'
 import { multiplication } from './forms/multiply.js'
 import { shift } from './forms/shift.js'
@@ -43,6 +44,7 @@ export const FORMS: readonly Form[] = withVex([
   ...sseString,
   ...crypto,
   ...avx,
+  ...fma,
   ...x87Forms,
 ])
 FORMS.forEach((form, id) => {

@@ -123,8 +123,8 @@ export const system: readonly Form[] = [
   form('F3 0F AE /3', 'wrgsbase', 'Ry', writeBase(WORD.gsBase), untestable),
   form('NP 0F AE /0', 'fxsave', 'Mq', legacyState('fxsave'), untestable),
   form('NP 0F AE /1', 'fxrstor', 'Mq', legacyState('fxrstor'), untestable),
-  form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr),
-  form('NP 0F AE /3', 'stmxcsr', 'Md', stmxcsr),
+  form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr, { vex: 'Md L0' }),
+  form('NP 0F AE /3', 'stmxcsr', 'Md', stmxcsr, { vex: 'Md L0' }),
   // Atomics are sequentially consistent already and plain accesses ordered as on x86 (store buffering apart): mfence and a
   // locked instruction end at the host's own fence.
   form('NP 0F AE /5', 'lfence', 'Rd', nothing),
