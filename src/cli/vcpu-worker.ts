@@ -1,4 +1,5 @@
 // The worker of one more vCPU: an engine over the processor's memory. Started by run.ts when the guest has threads; ends with the process.
+import { randomFillSync } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { Engine } from '../engine/engine.js'
@@ -22,6 +23,7 @@ new RemoteVcpu({
   vcpu,
   makeEngine: (parts) => new Engine({ ...parts, tier: options.engine, ...hot }),
   wakeHome: () => void writeSync(Atomics.load(words, (CONTROL_BASE >> 2) + CONTROL.EVENTFD), ONE),
+  entropy: (into) => void randomFillSync(into),
   monotonicNsec() {
     const [sec, nsec] = process.hrtime()
     return sec * 1e9 + nsec

@@ -1,6 +1,7 @@
 // Decoded code of one vCPU in shared memory: blocks by key (CODE_KEY: address space and mode, fp-mode.ts) and guest address, the
 // pages they came from, and the hash table that wasm probes. Bounded: when it is full everything is dropped at the next visit to the root.
 
+import { ARRAY_SIZE } from '../lib/translation-array.js'
 import { branchTarget, type Decoded, SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
 import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
@@ -22,6 +23,7 @@ export class CodeCache {
   /** Call sites that call a block's region directly. */
   readonly #sites = new Map<number, number[]>()
   readonly #spaces = new Map<number, Space>()
+  #emptyArray = 0
 
   /** @param base start of the area in `memory`, 64-byte aligned; @param size its bytes. */
   constructor(memory: WebAssembly.Memory, base: number, size: number) {
@@ -44,6 +46,7 @@ export class CodeCache {
       this.#i32[(at >> 2) + 1] = -1
     }
     this.#next = this.#base + HASH_SIZE
+    this.#emptyArray = 0
   }
 
   /** Lets a call site call its callee's region directly. */
@@ -77,6 +80,15 @@ export class CodeCache {
     this.#next += size
     this.#i32.fill(0, at >> 2, (at + size) >> 2)
     return at
+  }
+
+  /** A translation array that has nothing; 0 when the area is full. */
+  emptyArray(): number {
+    if (this.#emptyArray === 0) {
+      this.#emptyArray = this.allocate(ARRAY_SIZE)
+      if (this.#emptyArray !== 0) this.#i32.fill(-1, this.#emptyArray >> 2, (this.#emptyArray + ARRAY_SIZE) >> 2)
+    }
+    return this.#emptyArray
   }
 
   #space(key: number): Space {

@@ -172,6 +172,16 @@ export const DISPATCH: readonly Row[] = [
       (i64.store $task (i64.sub (i64.load $record +${decoded.NEXT}) (i64.load8_u $record +${decoded.LENGTH})) +${RIP})`,
   },
   {
+    /** (task, record, budget): runs one instruction's record; POLL is set, so that the next look-up leaves. Returns EXIT. */
+    name: 'step',
+    params: ['i32', 'i32', 'i32'],
+    results: ['i32'],
+    body: `(param $task i32) (param $record i32) (param $budget i32)
+      (i32.store $task (i32 ${EXIT.poll}) +${EXIT_REASON})
+      (drop (call $enter $task $record $budget))
+      (i32.load $task +${EXIT_REASON})`,
+  },
+  {
     /** The root (task, budget): runs a task from its record until something outside must happen; returns EXIT. */
     name: 'run',
     params: ['i32', 'i32'],

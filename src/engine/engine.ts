@@ -8,10 +8,22 @@ import { flowOf } from '../x86/flow.js'
 import { CALL_SITE_SIZE, CALL_SITE_TARGET } from './call-site.js'
 import { CodeCache } from './code-cache.js'
 import * as layout from './decoded.js'
-import { exceptionSignal, floatCode, SIMD_FLOAT } from './exceptions.js'
+import {
+  DEBUG,
+  exceptionSignal,
+  floatCode,
+  GENERAL_PROTECTION,
+  NOT_CANONICAL,
+  PAGE_FAULT,
+  SIGTRAP,
+  SIMD_FLOAT,
+  TRAP_TRACE,
+  vectorOf,
+} from './exceptions.js'
+import { ALIGNMENT_FLAG, RESUME_FLAG, STEPPED_FLAGS, TRAP_FLAG } from './flags-word.js'
 import { CAREFUL, enterMode } from './fp-mode.js'
-import { GENERAL_PROTECTION, HELPERS } from './helpers.js'
-import { type EngineHost, EXIT, RETRY } from './host.js'
+import { HELPERS } from './helpers.js'
+import { type EngineHost, EXIT, EXIT_GO_ON, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
 import { HANDLER_OF } from './hub-module.js'
 import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
@@ -25,8 +37,12 @@ import {
   FAULT_ERROR,
   FAULT_SIGNAL,
   FAULT_TRAP,
+  FLAG_OTHER,
   MXCSR,
+  POLL,
+  RETRIED,
   RIP,
+  TRANSLATION,
 } from './record.js'
 import { planRegion } from './regions/compile.js'
 import type { Instruction } from './regions/discover.js'
@@ -51,6 +67,10 @@ export type EngineOptions = {
 const BLOCK_INSTRUCTIONS = 64
 const INSTRUCTION_BYTES = 15
 const INVALID_OPCODE = 6
+const SIGSEGV = 11
+const SEGV_MAPERR = 1
+/** Error code of a fetch from a page that is there: P, U/S, I/D. */
+const FETCH_OF_PRESENT = 0x15
 const NEVER = 0x7fffffff
 /** Translation costs what the interpreter takes for some 1500 executions; less than that is not worth its while. */
 const HOT = 2000
@@ -67,6 +87,7 @@ export class Engine {
   readonly #bytes: Uint8Array
   readonly #code: CodeCache
   readonly #run: (task: number, budget: number) => number
+  readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
   readonly #decoded = newDecoded()
   /** Bytes of an instruction that crosses a page. */
@@ -119,6 +140,7 @@ export class Engine {
     imports.hostSyscall = (task: number) => this.#syscall(task)
     const instance = new WebAssembly.Instance(new WebAssembly.Module(interpreterBytes()), { lego: imports })
     this.#run = instance.exports.run as (task: number, budget: number) => number
+    this.#stepRecord = instance.exports.step as (task: number, record: number, budget: number) => number
     this.#regionTable = instance.exports.regions as WebAssembly.Table
     this.#helperTable = instance.exports.helpers as WebAssembly.Table
   }
@@ -135,10 +157,13 @@ export class Engine {
       this.#full = false
     }
     this.#invalidated = false
-    this.#view.setInt32(task + BLOCK_HASH, this.#code.hash, true)
-    enterMode(this.#view, task)
-    const reason = this.#run(task, this.#stackBytes)
-    if (reason === EXIT.fault && this.#view.getInt32(task + FAULT_SIGNAL, true) === 0) this.#signalOfException(task)
+    const view = this.#view
+    view.setInt32(task + BLOCK_HASH, this.#code.hash, true)
+    enterMode(view, task)
+    const flags = view.getInt32(task + FLAG_OTHER, true)
+    if ((flags & RESUME_FLAG) !== 0) view.setInt32(task + FLAG_OTHER, flags & ~RESUME_FLAG, true)
+    const reason = (flags & STEPPED_FLAGS) === 0 ? this.#run(task, this.#stackBytes) : this.#step(task)
+    if (reason === EXIT.fault) this.#finishFault(task)
     return reason
   }
 
@@ -190,22 +215,80 @@ export class Engine {
     return 1
   }
 
-  #signalOfException(task: number): void {
+  /**
+   * With TF or AC set: one instruction in the interpreter, then the trap. Nothing is remembered of it, and with AC no translation
+   * either, so that every access comes by where alignment is checked.
+   */
+  #step(task: number): number {
     const view = this.#view
-    const vector = view.getInt32(task + FAULT_TRAP, true)
-    const { signal, code, atInstruction, advance } = exceptionSignal(vector)
-    const rip = this.#rip(task)
-    view.setInt32(task + FAULT_SIGNAL, signal, true)
-    const raised = vector === SIMD_FLOAT ? floatCode(view.getInt32(task + MXCSR, true)) : code
-    view.setInt32(task + FAULT_CODE, raised, true)
-    view.setInt32(task + FAULT_ERROR, 0, true)
-    const address = atInstruction ? rip : 0
-    view.setInt32(task + FAULT_ADDRESS, address | 0, true)
-    view.setInt32(task + FAULT_ADDRESS + 4, Math.floor(address / 0x100000000), true)
-    if (advance > 0) {
-      view.setInt32(task + RIP, (rip + advance) | 0, true)
-      view.setInt32(task + RIP + 4, Math.floor((rip + advance) / 0x100000000), true)
+    const trap = (view.getInt32(task + FLAG_OTHER, true) & TRAP_FLAG) !== 0
+    const checked = (view.getInt32(task + FLAG_OTHER, true) & ALIGNMENT_FLAG) !== 0
+    const nothing = checked ? this.#code.emptyArray() : 0
+    if (checked && nothing === 0) {
+      this.#full = true
+      return EXIT.poll
     }
+    const head = this.#decodeAlone(task, this.#rip(task))
+    if (head === 0) return view.getInt32(task + EXIT_REASON, true)
+    const { shadow } = this.#decoded.form.options
+    const isCall = this.#decoded.form.mnemonic === 'syscall'
+    const translation = view.getInt32(task + TRANSLATION, true)
+    if (checked) view.setInt32(task + TRANSLATION, nothing, true)
+    view.setInt32(task + RETRIED, 0, true)
+    view.setInt32(task + POLL, 1, true)
+    const left = this.#stepRecord(task, head + layout.DECODED_SIZE, this.#stackBytes)
+    const reason = left === EXIT_GO_ON ? EXIT.poll : left
+    view.setInt32(task + TRANSLATION, translation, true)
+    if (reason !== EXIT.poll || !trap || view.getInt32(task + RETRIED, true) !== 0) return reason
+    // The kernel returns to the instruction after `syscall` without a trap; a load of ss holds it back too.
+    if (isCall || shadow === true) return reason
+    view.setInt32(task + EXIT_REASON, EXIT.fault, true)
+    view.setInt32(task + FAULT_SIGNAL, SIGTRAP, true)
+    view.setInt32(task + FAULT_CODE, TRAP_TRACE, true)
+    view.setInt32(task + FAULT_TRAP, DEBUG, true)
+    view.setInt32(task + FAULT_ERROR, 0, true)
+    this.#copyAddress(task + RIP, task + FAULT_ADDRESS)
+    return EXIT.fault
+  }
+
+  #copyAddress(from: number, to: number): void {
+    this.#view.setInt32(to, this.#view.getInt32(from, true), true)
+    this.#view.setInt32(to + 4, this.#view.getInt32(from + 4, true), true)
+  }
+
+  /** Completes the details of a fault: the signal of an exception; RF, unless it is told after the instruction. */
+  #finishFault(task: number): void {
+    const view = this.#view
+    let trap = view.getInt32(task + FAULT_TRAP, true) === DEBUG
+    if (view.getInt32(task + FAULT_SIGNAL, true) === 0) trap = this.#signalOfException(task)
+    if (!trap) view.setInt32(task + FLAG_OTHER, view.getInt32(task + FLAG_OTHER, true) | RESUME_FLAG, true)
+  }
+
+  /** Whether it is a trap. */
+  #signalOfException(task: number): boolean {
+    const view = this.#view
+    let vector = view.getInt32(task + FAULT_TRAP, true)
+    if (vector === NOT_CANONICAL) {
+      this.#decodeAgain(task)
+      vector = vectorOf(this.#decoded, view.getBigUint64(task + FAULT_ADDRESS, true), view, task)
+      view.setInt32(task + FAULT_TRAP, vector, true)
+    }
+    const { signal, code, addressed, trap } = exceptionSignal(vector)
+    if (trap) {
+      this.#decodeAgain(task)
+      view.setBigInt64(task + RIP, view.getBigInt64(task + RIP, true) + BigInt(this.#decoded.length), true)
+    }
+    view.setInt32(task + FAULT_SIGNAL, signal, true)
+    view.setInt32(task + FAULT_CODE, vector === SIMD_FLOAT ? floatCode(view.getInt32(task + MXCSR, true)) : code, true)
+    if (addressed) this.#copyAddress(task + RIP, task + FAULT_ADDRESS)
+    else view.setBigInt64(task + FAULT_ADDRESS, 0n, true)
+    return trap
+  }
+
+  /** The instruction that has just raised, into #decoded. */
+  #decodeAgain(task: number): void {
+    this.#fetchedPage = -1
+    this.#decodeAt(task, this.#rip(task), false)
   }
 
   #rip(task: number): number {
@@ -220,13 +303,7 @@ export class Engine {
     let head = this.#code.find(key, address)
     if (head === 0) {
       if (address < 0 || address >= ADDRESS_LIMIT) {
-        // A canonical kernel address faults as a page fault, a non-canonical one as #GP at the jump; Linux reports both here.
-        this.#fault(
-          task,
-          11,
-          address < 0 && address >= -ADDRESS_LIMIT ? 1 : 0x80,
-          address < 0 && address >= -ADDRESS_LIMIT ? address : 0,
-        )
+        this.#fetchBeyond(task, address)
         return 0
       }
       if (this.#alone) {
@@ -240,14 +317,24 @@ export class Engine {
     return head
   }
 
-  #fault(task: number, signal: number, code: number, address: number): void {
+  /**
+   * rip is no user address. The kernel's are a page fault, present as Linux tells it (arch/x86/mm/fault.c); others come from
+   * sigreturn alone, as a branch there faults where it is.
+   */
+  #fetchBeyond(task: number, address: number): void {
     const view = this.#view
     view.setInt32(task + EXIT_REASON, EXIT.fault, true)
-    view.setInt32(task + FAULT_SIGNAL, signal, true)
-    view.setInt32(task + FAULT_CODE, code, true)
-    view.setInt32(task + FAULT_TRAP, code === 0x80 ? GENERAL_PROTECTION : 14, true)
-    view.setInt32(task + FAULT_ADDRESS, address | 0, true)
-    view.setInt32(task + FAULT_ADDRESS + 4, Math.floor(address / 0x100000000), true)
+    if (address >= 0 || address < -ADDRESS_LIMIT) {
+      view.setInt32(task + FAULT_SIGNAL, 0, true)
+      view.setInt32(task + FAULT_TRAP, GENERAL_PROTECTION, true)
+      view.setInt32(task + FAULT_ERROR, 0, true)
+      return
+    }
+    view.setInt32(task + FAULT_SIGNAL, SIGSEGV, true)
+    view.setInt32(task + FAULT_CODE, SEGV_MAPERR, true)
+    view.setInt32(task + FAULT_TRAP, PAGE_FAULT, true)
+    view.setInt32(task + FAULT_ERROR, FETCH_OF_PRESENT, true)
+    this.#copyAddress(task + RIP, task + FAULT_ADDRESS)
   }
 
   /** A block of one instruction that nothing else will find. */

@@ -5,7 +5,13 @@ import { FLAG_AUX, FLAG_OTHER, FLAG_RESULT } from './record.js'
 /** Bit 1 always reads 1; IF is set in user mode. */
 const FIXED = 0x202
 /** Bits user mode may change outside the arithmetic ones: TF, DF, NT, AC, ID. */
+export const TRAP_FLAG = 0x100
+export const ALIGNMENT_FLAG = 0x40000
+/** With one of them set the interpreter runs one instruction at a time (Engine.#step). */
+export const STEPPED_FLAGS = TRAP_FLAG | ALIGNMENT_FLAG
 const CHANGEABLE = 0x244500
+/** Set in the image that a fault leaves (SDM vol. 3, 17.3.1.1), and gone once the program runs on. */
+export const RESUME_FLAG = 0x10000
 const parity = (byte: number): number => {
   let bits = byte & 0xff
   bits ^= bits >> 4
@@ -25,7 +31,7 @@ export function readFlags(view: DataView, task: number): number {
   const pf = parity(low ^ (aux >>> 8))
   const adjust = (aux >>> 3) & 1
   const arithmetic = carry | (pf << 2) | (adjust << 4) | (zero << 6) | (sign << 7) | (overflow << 11)
-  return arithmetic | (view.getInt32(task + FLAG_OTHER, true) & CHANGEABLE) | FIXED
+  return arithmetic | (view.getInt32(task + FLAG_OTHER, true) & (CHANGEABLE | RESUME_FLAG)) | FIXED
 }
 
 export function writeFlags(view: DataView, task: number, bits: number): void {

@@ -11,6 +11,8 @@ import { divisionHelpers } from './division-helpers.js'
 import { enterHelper } from './enter-helper.js'
 import { exactHelpers } from './exact-helpers.js'
 import { exactPackedHelpers } from './exact-packed.js'
+import { ALIGNMENT_CHECK, GENERAL_PROTECTION, NOT_CANONICAL, PAGE_FAULT } from './exceptions.js'
+import { ALIGNMENT_FLAG, STEPPED_FLAGS } from './flags-word.js'
 import { EXIT, READ, RETRY, WRITE } from './host.js'
 import { maskedHelpers } from './masked-helpers.js'
 import {
@@ -23,7 +25,9 @@ import {
   FAULT_ERROR,
   FAULT_SIGNAL,
   FAULT_TRAP,
+  FLAG_OTHER,
   GPR,
+  RETRIED,
   RIP,
   SCRATCH,
   SECOND_WAY_HITS,
@@ -58,10 +62,7 @@ export const RESULT = {
 
 const SIGSEGV = 11
 const SEGV_MAPERR = 1
-const SI_KERNEL = 0x80
 const PAGE_MASK = -0x1000
-export const GENERAL_PROTECTION = 13
-export const PAGE_FAULT = 14
 
 /** Hits in way 1 between two visits to the machine, which then swaps the ways (under the ExCache's lock, as all writes to arrays). */
 const PROMOTE_AFTER = 32
@@ -101,13 +102,12 @@ const translatePage = (hub: Hub): Code =>
             (i32.store $task (i32.or (i32 5) (i32.shl (i32.eq $access (i32 ${WRITE})) (i32 1))) +${FAULT_ERROR})
             (i64.store $task $address +${FAULT_ADDRESS}))
           (else
-            (i32.store $task (i32 ${SI_KERNEL}) +${FAULT_CODE})
-            (i32.store $task (i32 ${GENERAL_PROTECTION}) +${FAULT_TRAP})
-            (i32.store $task (i32 0) +${FAULT_ERROR})
-            (i64.store $task (i64 0) +${FAULT_ADDRESS})))
+            (i64.store $task $address +${FAULT_ADDRESS})
+            (call $raise $task (i32 ${NOT_CANONICAL}))))
         (return (i32 0))))
     (set $answer (call $refill $task (f64.convert_i64_u $address) $access))
     (if (i32.gt_s $answer (i32 0)) (then (return $answer)))
+    (i32.store $task (i32.eq $answer (i32 ${RETRY})) +${RETRIED})
     (i32.store $task (select (i32 ${EXIT.poll}) (i32 ${EXIT.fault}) (i32.eq $answer (i32 ${RETRY}))) +${EXIT_REASON})
     (i32 0)`,
     (name) => hub.index(name),
@@ -127,6 +127,18 @@ const slowAccess =
         (then
           (if (i32.and (i32.wrap_i64 $address) (i32.sub $size (i32 1)))
             (then (call $raise $task (i32 ${GENERAL_PROTECTION})) (return (i32 0))))))
+      ;; an access that reaches past the lower half is not canonical, whatever page it starts on
+      (if (i64.eq (i64.shr_u (i64.add $address (i64.extend_i32_u (i32.sub $size (i32 1)))) (i64 47)) (i64 1))
+        (then
+          (i64.store $task $address +${FAULT_ADDRESS})
+          (call $raise $task (i32 ${NOT_CANONICAL}))
+          (return (i32 0))))
+      (if (i32.and (i32.load $task +${FLAG_OTHER}) (i32 ${ALIGNMENT_FLAG}))
+        (then
+          (if (i32.and (i32.wrap_i64 $address) (i32.sub $size (i32 1)))
+            (then
+              (if (i64.eqz (i64.and (i64.add (i64.shr_s $address (i64 47)) (i64 1)) (i64 -2)))
+                (then (call $raise $task (i32 ${ALIGNMENT_CHECK})) (return (i32 0))))))))
       ;; bytes up to the end of the first page
       (set $length (i32.sub (i32 4096) (i32.and (i32.wrap_i64 $address) (i32 4095))))
       (if (i32.ge_u $length $size) (then (return (call $translatePage $task $address (i32 ${access})))))
@@ -156,13 +168,14 @@ const commitCrossing = (hub: Hub): Code =>
     (name) => hub.index(name),
   )
 
-/** An exception vector: `run` turns it into a signal (exceptions.ts). */
+/** An exception vector, and its error code above bit 8: `run` turns it into a signal (exceptions.ts). */
 const raise = (hub: Hub): Code =>
   assemble(
     `(param $task i32) (param $vector i32)
     (i32.store $task (i32 ${EXIT.fault}) +${EXIT_REASON})
     (i32.store $task (i32 0) +${FAULT_SIGNAL})
-    (i32.store $task $vector +${FAULT_TRAP})`,
+    (i32.store $task (i32.and $vector (i32 0xff)) +${FAULT_TRAP})
+    (i32.store $task (i32.shr_u $vector (i32 8)) +${FAULT_ERROR})`,
     (name) => hub.index(name),
   )
 
@@ -174,6 +187,18 @@ const syscall = (hub: Hub): Code =>
     (i64.store $task $next +${GPR + 8})
     (i64.store $task $rflags +${GPR + 11 * 8})
     (call $hostSyscall $task)`,
+    (name) => hub.index(name),
+  )
+
+/**
+ * (task, flags, writable, rsp, next): popf and iret that switch on TF or AC are done by the machine, which goes on at `next` one
+ * instruction at a time (Engine.#step); all others return 0 and are done where they are.
+ */
+const loadFlags = (hub: Hub): Code =>
+  assemble(
+    `(param $task i32) (param $flags i32) (param $writable i32) (param $rsp i64) (param $next i64)
+    (if (i32.eqz (i32.and (i32.and $flags $writable) (i32 ${STEPPED_FLAGS}))) (then (return (i32 0))))
+    (call $hostLoadFlags $task $flags $writable $rsp $next)`,
     (name) => hub.index(name),
   )
 
@@ -222,6 +247,11 @@ export const HELPERS: readonly Helper[] = [
   { name: 'fxsave', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'fxrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'x87', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  { name: 'loadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'], build: loadFlags },
+  { name: 'hostLoadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'] },
+  { name: 'loadSegment', params: ['i32', 'i32', 'i32'], results: ['i32'] },
+  { name: 'describe', params: ['i32', 'i32'], results: ['i32'] },
+  { name: 'random', params: ['i32', 'i32'], results: ['i32'] },
   { name: 'cpuid', params: ['i32'], results: ['i32'] },
   { name: 'xgetbv', params: ['i32'], results: ['i32'] },
   { name: 'rdtsc', params: ['i32'], results: ['i32'] },

@@ -1,10 +1,13 @@
 // Helpers that are JavaScript: rare instructions that work on the whole task record. Each takes the task's address and
 // answers a status, 0 to go on (helpers.ts). i64 arguments come as two i32.
 
+import { WORD } from '../x86/words.js'
 import { cpuid } from './cpu.js'
+import { readFlags, writeFlags } from './flags-word.js'
 import { leaveForMode } from './fp-mode.js'
 import { type EngineHost, EXIT, READ, RETRY, WRITE } from './host.js'
-import { EXIT_REASON, FP_OBSERVED, GPR } from './record.js'
+import { EXIT_REASON, FP_OBSERVED, GPR, RETRIED, RIP } from './record.js'
+import { segmentHelpers } from './segments.js'
 import { FXSAVE_BYTES, restoreLegacyState, saveLegacyState } from './state-image.js'
 import { makeX87 } from './x87.js'
 
@@ -14,6 +17,9 @@ const RAX = GPR
 const RCX = GPR + 8
 const RDX = GPR + 16
 const RBX = GPR + 24
+const RSP = GPR + 32
+/** CF PF AF ZF SF OF. */
+const ARITHMETIC = 0x8d5
 
 export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Readonly<Record<string, HostHelper>> {
   const view = new DataView(memory.buffer)
@@ -50,10 +56,30 @@ export function hostHelpers(memory: WebAssembly.Memory, host: EngineHost): Reado
   }
   const transferFailed = (task: number, status: number): boolean => {
     view.setInt32(task + EXIT_REASON, status === RETRY ? EXIT.poll : EXIT.fault, true)
+    if (status === RETRY) view.setInt32(task + RETRIED, 1, true)
     return false
   }
 
+  const random = new Uint8Array(8)
+
   return {
+    ...segmentHelpers(view),
+    random(task, size) {
+      const bytes = random.subarray(0, size)
+      host.entropy(bytes)
+      random.forEach((byte, n) => {
+        view.setUint8(task + WORD.random + n, byte)
+      })
+      return 0
+    },
+    hostLoadFlags(task, flags, writable, rspLow = 0, rspHigh = 0, nextLow = 0, nextHigh = 0) {
+      const changes = ARITHMETIC | writable
+      writeFlags(view, task, (readFlags(view, task) & ~changes) | (flags & changes))
+      setRegister(task + RSP, rspLow, rspHigh)
+      setRegister(task + RIP, nextLow, nextHigh)
+      view.setInt32(task + EXIT_REASON, EXIT.poll, true)
+      return 1
+    },
     x87: makeX87(memory.buffer) as HostHelper,
     cpuid(task) {
       const [eax, ebx, ecx, edx] = cpuid(view.getInt32(task + RAX, true))

@@ -23,6 +23,8 @@ export interface EngineHost {
   fetchCode(task: number, address: number, mark: boolean): number
   /** The `syscall` instruction; rip is past it, rcx and r11 are set. 0: go on in place; 1: come back to `run`'s caller (EXIT.syscall). */
   syscall(task: number): number
+  /** Fills with random bytes (rdrand, rdseed). */
+  entropy(into: Uint8Array): void
   /** Time stamp counter as an exact integer (below 2^53). */
   timestamp(): number
 }

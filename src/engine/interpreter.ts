@@ -450,6 +450,7 @@ export function buildInterpreter(): Uint8Array {
     [...HELPERS, ...DISPATCH].map(({ name }) => module.index(name)),
   )
   builder.exportFunction('run', module.index('run'))
+  builder.exportFunction('step', module.index('step'))
   return builder.build()
 }
 

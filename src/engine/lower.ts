@@ -21,6 +21,9 @@ export interface Target extends MemoryTarget {
   transfer(effect: Extract<Effect, { kind: 'jump' | 'branch' | 'callTo' | 'ret' }>, emit: (node: Node) => void): void
 }
 
+/** The hub's `raise` takes the error code above the vector. */
+export const ERROR_SHIFT = 8
+
 const trivial = (node: Node) =>
   node.kind === 'const' ||
   node.kind === 'temp' ||
@@ -226,6 +229,12 @@ export class Lowering {
         }
         code.get(this.#target.task)
         code.i32(effect.vector)
+        if (effect.error !== undefined) {
+          this.value(effect.error)
+          code.i32(ERROR_SHIFT)
+          code.op('i32.shl')
+          code.op('i32.or')
+        }
         this.#target.callHelper('raise')
         this.#target.leave()
         if (effect.condition !== undefined) code.end()
@@ -357,7 +366,7 @@ export function inputs(effect: Effect): readonly Node[] {
     case 'flags':
       return flagInputs(effect.state)
     case 'raise':
-      return effect.condition === undefined ? [] : [effect.condition]
+      return [effect.condition, effect.error].filter((node) => node !== undefined)
     case 'call':
       return effect.args
     case 'jump':

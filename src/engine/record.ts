@@ -81,3 +81,9 @@ export const recordOffset = ({ bank, index, high }: Extract<Ref, { index: number
     : bank === 'mmx'
       ? X87 + index * X87_STRIDE
       : GPR + index * 8 + (high ? 1 : 0)
+
+// Above the processor's fields: what is seldom touched. Segment selectors are at 0x7e0 (x86/words.ts).
+/** The last access asked for a safepoint: the instruction is to run again. i32. */
+export const RETRIED = 0x7f0
+/** Address of the task's last page fault (cr2 as signal frames tell it). i64. */
+export const FAULT_CR2 = 0x7f8

@@ -3,6 +3,7 @@
 // Backward runs (DF set) go element by element.
 
 import { assemble } from '../wasm/assemble.js'
+import { STEPPED_FLAGS } from './flags-word.js'
 import type { Helper } from './helpers.js'
 import { EXIT, READ, WRITE } from './host.js'
 import { EXIT_REASON, FLAG_AUX, FLAG_OTHER, FLAG_RESULT, GPR, POLL } from './record.js'
@@ -12,7 +13,6 @@ const RCX = `+${GPR + 8}`
 const RSI = `+${GPR + 48}`
 const RDI = `+${GPR + 56}`
 const DIRECTION = 0x400
-const TRAP = 0x100
 
 /** Bytes an element has, what ends a comparison, what the address size leaves of rsi, rdi and rcx, and the base of the source's segment. */
 const signature = '(param $task i32) (param $size i32) (param $kind i32) (param $mask i64) (param $segment i64)'
@@ -53,7 +53,7 @@ const repeated = (registers: readonly string[], chunk: string, single: string, a
   (if (i32.and (i32.load $task +${FLAG_OTHER}) (i32 ${DIRECTION})) (then (set $step (i64.sub (i64 0) $step))))
   ;; one at a time: backwards, single-stepping, or where a pointer of 32 bits may wrap inside a page
   (set $single (i32.or (i64.lt_s $step (i64 0)) (i32.or
-    (i32.and (i32.load $task +${FLAG_OTHER}) (i32 ${TRAP}))
+    (i32.and (i32.load $task +${FLAG_OTHER}) (i32 ${STEPPED_FLAGS}))
     (i64.ne (i64.mul $segment (i64.add $mask (i64 1))) (i64 0)))))
   (block $done
     (loop $more

@@ -81,6 +81,7 @@ export class Processor {
       refill: (task, address, access) => lines.refill(HOME, task, address, access),
       fetchCode: (task, address, mark) => lines.fetchCode(HOME, task, address, mark),
       syscall: (task) => this.kernel.scheduler.syscall(task),
+      entropy: (into) => this.kernel.entropy(into),
       timestamp: () => Math.floor(this.kernel.clock.monotonicNsec() * 2),
     }
     const engine = options.makeEngine({ memory, codeBase, codeSize, host: engineHost })

@@ -19,6 +19,7 @@ export interface RemoteVcpuOptions {
   /** The home vCPU sleeps: its eventfd is to be written. */
   readonly wakeHome: () => void
   readonly monotonicNsec: () => number
+  readonly entropy: (into: Uint8Array) => void
 }
 
 /** A page that is in no space: asid and page in one number below 2^53. */
@@ -55,6 +56,7 @@ export class RemoteVcpu {
       refill: (task, address, access) => this.#refill(task, address, access),
       fetchCode: (task, address, mark) => this.#fetchCode(task, address, mark),
       syscall: () => this.#syscall(),
+      entropy: options.entropy,
       timestamp: () => Math.floor(options.monotonicNsec() * 2),
     }
     this.#engine = options.makeEngine({ memory, codeBase: codeBase + vcpu * codeSize, codeSize, host })

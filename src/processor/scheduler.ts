@@ -2,9 +2,10 @@
 // run. Tasks that share their process with others go to other vCPUs too (vcpus.ts), whose requests are served between two stays in the engine.
 // It is the only one that changes tasks' states. Time slices and host signals come through poll words, the control block and the eventfd.
 import { E, err } from '../abi/errno.js'
+import { TRAP_NUMBER } from '../abi/sigframe.js'
 import { defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN } from '../abi/signal.js'
 import { EXIT } from '../engine/host.js'
-import { FAULT_ADDRESS, FAULT_CODE, FAULT_SIGNAL, POLL, TRANSLATION } from '../engine/record.js'
+import { FAULT_ADDRESS, FAULT_CODE, FAULT_CR2, FAULT_SIGNAL, FAULT_TRAP, POLL, TRANSLATION } from '../engine/record.js'
 import { ARRAY_SIZE } from '../lib/translation-array.js'
 import { charge } from './cpu-time.js'
 import type { GuestEngine } from './guest-engine.js'
@@ -381,7 +382,10 @@ export class Scheduler {
     const code = view.getInt32(task.record + FAULT_CODE, true)
     // The engine names the signal of a CPU exception when nobody has.
     view.setInt32(task.record + FAULT_SIGNAL, 0, true)
-    forceSignal(task, signalInfo(signal, code, { address: task.word(FAULT_ADDRESS) }))
+    const address = view.getBigUint64(task.record + FAULT_ADDRESS, true)
+    if (view.getInt32(task.record + FAULT_TRAP, true) === TRAP_NUMBER.PAGE_FAULT)
+      view.setBigUint64(task.record + FAULT_CR2, address, true)
+    forceSignal(task, signalInfo(signal, code, { address }))
   }
 
   // What happens elsewhere: host signals, timers, descriptors.

@@ -17,14 +17,15 @@ import {
 import { SA, SIG, SIGINFO, SS, STACK, UNBLOCKABLE_LOW } from '../abi/signal.js'
 import { readUnsigned, writeWord } from '../abi/word.js'
 import { readFlags, writeFlags } from '../engine/flags-word.js'
-import { FAULT_ADDRESS, FAULT_ERROR, FAULT_TRAP, GPR, RIP } from '../engine/record.js'
+import { FAULT_CR2, FAULT_ERROR, FAULT_TRAP, GPR, RIP } from '../engine/record.js'
 import { initialiseState, restoreLegacyState, saveLegacyState } from '../engine/state-image.js'
 import type { Action, SignalInfo } from './signals.js'
 import { RAX, RDI, RDX, RSI, RSP, type Task } from './task.js'
 
 /** Flags a program may set through a frame (FIX_EFLAGS): AC OF DF TF SF ZF AF PF CF RF. */
 const RESTORED_FLAGS = 0x50dd5
-const DIRECTION_TRAP = 0x500
+/** A handler starts without DF, TF and RF. */
+const CLEARED_FLAGS = 0x10500
 const FAULTS = new Set<number>([SIG.SEGV, SIG.BUS, SIG.ILL, SIG.FPE, SIG.TRAP])
 
 export function onAltStack(task: Task, sp: number): boolean {
@@ -75,7 +76,7 @@ export function pushFrame(task: Task, info: SignalInfo, action: Action): number 
   // The last fault's details, as thread_struct keeps them.
   view.setInt32(machine + SIGCONTEXT.TRAPNO, record.getInt32(task.record + FAULT_TRAP, true), true)
   view.setInt32(machine + SIGCONTEXT.ERR, record.getInt32(task.record + FAULT_ERROR, true), true)
-  copyWords(record, task.record + FAULT_ADDRESS, view, machine + SIGCONTEXT.CR2, 2)
+  copyWords(record, task.record + FAULT_CR2, view, machine + SIGCONTEXT.CR2, 2)
   writeWord(view, machine + SIGCONTEXT.FPSTATE, fpstate)
   view.setInt32(context + UCONTEXT.SIGMASK, maskLow, true)
   view.setInt32(context + UCONTEXT.SIGMASK + 4, maskHigh, true)
@@ -95,7 +96,7 @@ export function pushFrame(task: Task, info: SignalInfo, action: Action): number 
   task.rip = action.handler
   // fpu__clear_user_states: the handler starts as a new program does.
   initialiseState(record, task.record)
-  writeFlags(record, task.record, readFlags(record, task.record) & ~DIRECTION_TRAP)
+  writeFlags(record, task.record, readFlags(record, task.record) & ~CLEARED_FLAGS)
   return 0
 }
 
@@ -108,7 +109,7 @@ export function writeInfo(view: DataView, at: number, info: SignalInfo): void {
   view.setInt32(at + SIGINFO.SIGNO, info.signal, true)
   view.setInt32(at + SIGINFO.CODE, info.code, true)
   if (FAULTS.has(info.signal) && info.code > 0) {
-    writeWord(view, at + SIGINFO.ADDR, info.address)
+    view.setBigUint64(at + SIGINFO.ADDR, info.address, true)
     return
   }
   view.setInt32(at + SIGINFO.PID, info.pid, true)

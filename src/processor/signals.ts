@@ -23,8 +23,8 @@ export interface SignalInfo {
   readonly code: number
   readonly pid: number
   readonly uid: number
-  /** Faults: the address. */
-  readonly address: number
+  /** Faults: the address, all 64 bits of it. */
+  readonly address: bigint
   /** SIGCHLD: exit code or signal. */
   readonly status: number
   /** sigqueue's value, low and high word. */
@@ -37,7 +37,7 @@ export const signalInfo = (signal: number, code: number, more: Partial<SignalInf
   code,
   pid: 0,
   uid: 0,
-  address: 0,
+  address: 0n,
   status: 0,
   valueLow: 0,
   valueHigh: 0,

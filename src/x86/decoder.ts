@@ -83,7 +83,7 @@ export function branchTarget({ next, immediateLow, width }: Decoded): number {
 
 // ---- dispatch: (map, opcode) → rows, those with a mandatory prefix first ---------------------------------------------
 
-const rank: Record<Prefix, number> = { F2: 0, F3: 0, '66': 1, NP: 2, any: 3 }
+const rank: Record<Prefix, number> = { F2: 0, F3: 0, '66': 1, NP: 2, NFx: 3, any: 4 }
 /** The maps of VEX come after those without. */
 const VEX_MAPS = 4
 const dispatch: (readonly Form[] | undefined)[] = new Array(2 * VEX_MAPS * 256)
@@ -105,6 +105,8 @@ const prefixFits = (prefix: Prefix, has66: boolean, repeat: Decoded['repeat']): 
       return true
     case 'NP':
       return !has66 && repeat === 'none'
+    case 'NFx':
+      return repeat === 'none'
     case '66':
       return has66 && repeat === 'none'
     case 'F3':
@@ -237,7 +239,7 @@ function decodeBody(address: number, out: Decoded): number {
   if (candidates === undefined) return UNDEFINED
   const needsModrm = (candidates[0] as Form).modrm
   const modrm = needsModrm ? next8() : 0
-  const register = modrm >= 0xc0
+  const register = modrm >= 0xc0 || (candidates[0] as Form).options.systemRegisters !== undefined
   const digit = (modrm >> 3) & 7
   const w = (rex >> 3) & 1
   const only = needsModrm ? modrm & 7 : (byte & 7) | ((rex & 1) << 3)
@@ -247,6 +249,11 @@ function decodeBody(address: number, out: Decoded): number {
     if (form.rm >= 0 && form.rm !== (modrm & 7)) continue
     if (form.w >= 0 && form.w !== w) continue
     if (form.l >= 0 && form.l !== length) continue
+    const { systemRegisters } = form.options
+    if (systemRegisters !== undefined) {
+      if (!systemRegisters.includes((digit | ((rex & 4) << 1)) + (out.lock ? 8 : 0))) continue
+      out.lock = false
+    }
     if (form.options.register !== undefined && form.options.register !== only) continue
     if (form.modrm && !(register ? form.register : form.memory)) continue
     const { widths } = form

@@ -47,11 +47,13 @@ export type Instruction = {
 }
 
 const OPCODE_MAPS: readonly (readonly number[])[] = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]]
-const PREFIX_BYTES = { any: [], NP: [], '66': [0x66], F3: [0xf3], F2: [0xf2] } as const
+const PREFIX_BYTES = { any: [], NP: [], NFx: [], '66': [0x66], F3: [0xf3], F2: [0xf2] } as const
 
 /** Whether the operand size comes from the 66 prefix and REX.W. */
 const hasVariableSize = (form: Form): boolean =>
-  form.options.default64 === true || form.operands.some(({ size }) => 'vyz'.includes(size))
+  form.options.default64 === true ||
+  form.options.sized === true ||
+  form.operands.some(({ size }) => 'vyz'.includes(size))
 
 /** Operands that are bytes of the instruction, in order. */
 export const immediateOperands = (form: Form): readonly Operand[] =>

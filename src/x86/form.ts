@@ -3,8 +3,9 @@
 //
 //   form('01 /r', 'add', 'Ev Gv', arithmetic.add, { lock: true })
 //
-// Encoding: [VEX] [NP|66|F3|F2] [0F|0F38|0F3A] opcode[+r] [/r|/0…/7] [W0|W1] [L0|L1]; `+r`: the opcode's low three bits name a
+// Encoding: [VEX] [NP|NFx|66|F3|F2] [0F|0F38|0F3A] opcode[+r] [/r|/0…/7] [W0|W1] [L0|L1]; `+r`: the opcode's low three bits name a
 // register. After VEX, no mandatory prefix is NP, and what W and L do not say is ignored (WIG, LIG) unless an operand's size needs it.
+// NP: none of 66 F3 F2; NFx: neither F3 nor F2.
 // Operands: a letter for where, a suffix for the size.
 // After an x87 opcode a byte from C0 up is a whole modrm byte: 'D9 E8'.
 //   E  modrm.rm, general register or memory      G  modrm.reg, general register      M  modrm.rm, memory only
@@ -22,7 +23,7 @@ import { assert } from '../lib/assert.js'
 import type { Width } from './ir.js'
 import type { Semantics } from './semantics.js'
 
-export type Prefix = 'any' | 'NP' | '66' | 'F3' | 'F2'
+export type Prefix = 'any' | 'NP' | 'NFx' | '66' | 'F3' | 'F2'
 export type OperandKind =
   | 'E'
   | 'G'
@@ -60,10 +61,16 @@ export type FormOptions = {
   readonly lock?: boolean
   /** Operand size is 64 without REX.W (push, pop, near branches: SDM 2.2.1.7). */
   readonly default64?: boolean
+  /** Has an operand size although no operand shows it (iret, retf). */
+  readonly sized?: boolean
+  /** Loads ss: a trap that is due after it comes after the next instruction (SDM vol. 3, 6.8.3). */
+  readonly shadow?: boolean
   /** Meaning of F3/F2 on a string instruction: `rep` repeats; `repz` also tests ZF. */
   readonly repeat?: 'rep' | 'repz'
   /** The row is for this number only in modrm.rm, or in the opcode's low bits with REX.B (90: nop, with REX.B xchg r8). */
   readonly register?: number
+  /** modrm.reg names one of these control or debug registers; mod is ignored, and a lock prefix adds 8 (APM vol. 3, MOV CRn). */
+  readonly systemRegisters?: readonly number[]
   /** Flags the instruction leaves undefined, for tests to mask: letters of CF PF AF ZF SF OF, e.g. 'a', 'oszap'. */
   readonly undefinedFlags?: string
   /** Ends a block: control may go elsewhere than to the next instruction. */
@@ -129,7 +136,9 @@ export function form(
   const vex = encoding.startsWith('VEX ')
   const words = (vex ? encoding.slice(4) : encoding).split(' ')
   const prefix: Prefix =
-    words[0] === 'NP' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2' ? words[0] : 'any'
+    words[0] === 'NP' || words[0] === 'NFx' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2'
+      ? words[0]
+      : 'any'
   // `66` alone is never an opcode of the table: operand-size is a prefix.
   const rest = prefix === 'any' ? words : words.slice(1)
   const map = Math.max(0, MAPS.indexOf(rest[0] ?? '')) as 0 | 1 | 2 | 3
@@ -141,9 +150,10 @@ export function form(
   const fixed = Number.parseInt(modifiers.find((word) => /^[C-F][0-9A-F]$/.test(word)) ?? '-1', 16)
   const parsed = operands === '' ? [] : operands.split(' ').map(operand)
   const rm = parsed.find(({ kind }) => 'EMRWUTQN'.includes(kind))
-  const sizes = new Set(parsed.map(({ size }) => size))
+  const sizes = new Set<string>(parsed.map(({ size }) => size))
   const w = modifiers.includes('W1') ? 1 : modifiers.includes('W0') ? 0 : -1
   const l = modifiers.includes('L1') ? 1 : modifiers.includes('L0') ? 0 : -1
+  if (options.sized) sizes.add('v')
   const widths =
     vex && (sizes.has('x') || sizes.has('a'))
       ? ([128, 256] as const).filter((size) => l < 0 || size === 128 + 128 * l)

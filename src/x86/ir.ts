@@ -122,8 +122,14 @@ export type Effect =
   | { readonly kind: 'set'; readonly ref: Ref; readonly width: Width | 128; readonly value: Node }
   | { readonly kind: 'setWord'; readonly offset: number; readonly value: Node }
   | { readonly kind: 'flags'; readonly state: FlagState }
-  /** Raise an exception vector (SDM 6.3.1) when the condition is non-zero; state is as before the instruction. */
-  | { readonly kind: 'raise'; readonly condition: Node | undefined; readonly vector: number }
+  /** Raise an exception vector (SDM 6.3.1) when the condition is non-zero, with an error code (i32, 0 where absent); state is as
+   *  before the instruction. */
+  | {
+      readonly kind: 'raise'
+      readonly condition: Node | undefined
+      readonly vector: number
+      readonly error: Node | undefined
+    }
   /** A helper function of the hub (engine/helpers). `sync`: it reads and writes registers in the task record, and its i32
    *  result is a status: non-zero leaves the code. Otherwise it is a function of its arguments alone. */
   | {

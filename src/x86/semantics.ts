@@ -605,8 +605,8 @@ export class Sem {
   }
 
   /** Exception `vector` (0 #DE, 6 #UD, 13 #GP…) when the condition is non-zero, or always. */
-  raise(vectorNumber: number, condition?: Node): void {
-    this.effects.push({ kind: 'raise', condition, vector: vectorNumber })
+  raise(vectorNumber: number, condition?: Node, error?: Node): void {
+    this.effects.push({ kind: 'raise', condition, vector: vectorNumber, error })
   }
 
   /** A helper that computes from its arguments alone (engine/helpers.ts). */

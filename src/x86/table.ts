@@ -12,6 +12,7 @@ import { flag } from './forms/flag.js'
 import { fma } from './forms/fma.js'
 import { move } from './forms/move.js'
 import { multiplication } from './forms/multiply.js'
+import { segments } from './forms/segment.js'
 import { shift } from './forms/shift.js'
 import { sseConvert } from './forms/sse-convert.js'
 import { sseFloat } from './forms/sse-float.js'
@@ -35,6 +36,7 @@ export const FORMS: readonly Form[] = withVex([
   ...strings,
   ...flag,
   ...system,
+  ...segments,
   ...sseMove,
   ...sseFloat,
   ...sseInteger,

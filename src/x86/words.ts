@@ -9,6 +9,8 @@ export const WORD = {
   mxcsr: 0x0dc,
   /** Exceptions that the float operations of the instruction in progress have raised, at their places in MXCSR; 0 between instructions. */
   fpRaised: 0x0f4,
+  /** Selectors of es, cs, ss, ds, fs, gs, u16 each; cs and ss never change and have no place. */
+  selectors: 0x7e0,
   /** The full x87 tag word (SDM 8.1.7): two bits a register, 3 for empty. */
   x87Tag: 0x388,
   x87Control: 0x380,
@@ -18,4 +20,8 @@ export const WORD = {
   x87Result: 0x390,
   x87NextStatus: 0x3b0,
   x87NextTag: 0x3b4,
+  /** What other helpers hand back, in the same place: access rights and limit of a segment; a random number. */
+  rights: 0x390,
+  limit: 0x394,
+  random: 0x390,
 } as const

@@ -104,6 +104,7 @@ export function engineExecutor(tier: Tier = 'interpreter'): Executor {
     fetchCode: (_task, address) =>
       address >= CODE_BASE && address < CODE_BASE + 0x2000 ? CODE + (address - CODE_BASE) : fault(address, SEGV_MAPERR),
     syscall: () => 1,
+    entropy: (into) => void into.fill(0x5a),
     timestamp: () => 0,
   }
   const engine = new Engine({ memory, codeBase: DECODED, codeSize: DECODED_SIZE, host, tier, hotThreshold: 1 })

@@ -1,11 +1,11 @@
 // Instructions on RFLAGS itself. User mode may change CF PF AF ZF SF OF and TF DF NT AC ID (SDM vol. 2B, POPF);
-// IF always reads as set. TF does not trap.
+// IF always reads as set.
 
-import { and, cut, or, wrap, xor, zext64 } from '../expr.js'
+import { add, and, cut, or, wrap, xor, zext64 } from '../expr.js'
 import { carryOf, flagBits, fromFlagBits, withCarry } from '../flags.js'
 import { type Form, form } from '../form.js'
-import { i32, type Node, type Ref } from '../ir.js'
-import type { Sem, Semantics } from '../semantics.js'
+import { i32, i64, type Node, type Ref } from '../ir.js'
+import { RSP, type Sem, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
 
 const DIRECTION = 0x400
@@ -22,8 +22,15 @@ export const rflags = (s: Sem): Node =>
 
 const pushf: Semantics = (s) => s.push(s.width === 64 ? zext64(rflags(s)) : cut(rflags(s), 16), s.width)
 const popf: Semantics = (s) => {
+  const rsp = s.reg(RSP, 64)
   const value = wrap(s.pop(s.width))
+  loadFlags(s, value, add(rsp, i64(s.width / 8)), s.next())
+}
+
+/** What popf and iret do to the flags. The helper takes over where the next instruction is to trap, or accesses are checked. */
+export function loadFlags(s: Sem, value: Node, rsp: Node, next: Node): void {
   const writable = s.width === 16 ? OTHER & 0xffff : OTHER
+  s.sync('loadFlags', value, i32(writable), rsp, next)
   s.flags(fromFlagBits(value))
   s.setWord(WORD.flagOther, or(and(s.word(WORD.flagOther, 'i32'), i32(~writable)), and(value, i32(writable))))
 }

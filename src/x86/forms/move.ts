@@ -1,5 +1,5 @@
 // Data movement: mov in all its encodings, extensions, lea, exchanges and the compare-and-exchange family.
-// Segment registers have the selectors Linux gives a 64-bit process; loading fs or gs is not covered.
+// Segment registers are in segment.ts.
 
 import {
   add,
@@ -8,7 +8,6 @@ import {
   constant,
   cut,
   eq,
-  ne,
   or,
   select,
   shl,
@@ -48,20 +47,6 @@ const fillSign: Semantics = (s) => {
   const { width } = s
   const sign = shrU(s.reg(RAX), constant(width, width - 1))
   s.setReg(RDX, width, sub(constant(width, 0), sign))
-}
-
-/** 8C: a selector goes to 16 bits of memory, zero-extended to a register. */
-const storeSelector =
-  (selector: number): Semantics =>
-  (s) => {
-    if (s.isMemory(0)) s.store(s.address(), 16, i32(selector))
-    else s.write(0, constant(s.width, selector))
-  }
-
-/** ds and es take the null selector and Linux's user data selector, and nothing comes of it. */
-const loadSelector: Semantics = (s) => {
-  const selector = and(s.read(0), i32(0xfffc))
-  s.raise(13, and(ne(selector, i32(0)), ne(selector, i32(0x28))))
 }
 
 /** bswap of 16 bits is undefined (SDM vol. 2A); CPUs give zero. */
@@ -141,7 +126,6 @@ const cmpxchg16: Semantics = (s) => {
 }
 
 const lock = { lock: true }
-const SELECTORS = { es: 0, cs: 0x33, ss: 0x2b, ds: 0, fs: 0, gs: 0 }
 
 export const move: readonly Form[] = [
   form('88 /r', 'mov', 'Eb Gb', mov),
@@ -156,11 +140,6 @@ export const move: readonly Form[] = [
   form('B8+r', 'mov', 'Zv Iv', mov),
   form('C6 /0', 'mov', 'Eb Ib', mov),
   form('C7 /0', 'mov', 'Ev Iz', mov),
-  ...Object.values(SELECTORS).map((selector, n) =>
-    form(`8C /${n}`, 'mov', 'Ev', storeSelector(selector), { untestable: true }),
-  ),
-  form('8E /0', 'mov', 'Ew', loadSelector, { untestable: true }),
-  form('8E /3', 'mov', 'Ew', loadSelector, { untestable: true }),
   form('8D /r', 'lea', 'Gv Mv', lea),
   form('0F B6 /r', 'movzx', 'Gv Eb', extendZero),
   form('0F B7 /r', 'movzx', 'Gv Ew', extendZero),
@@ -170,8 +149,8 @@ export const move: readonly Form[] = [
   form('98', 'cdqe', 'Av', extendAccumulator),
   form('99', 'cqo', 'Av', fillSign),
   form('0F C8+r', 'bswap', 'Zv', bswap),
-  form('0F38 F0 /r', 'movbe', 'Gv Mv', movbe),
-  form('0F38 F1 /r', 'movbe', 'Mv Gv', movbe),
+  form('NFx 0F38 F0 /r', 'movbe', 'Gv Mv', movbe),
+  form('NFx 0F38 F1 /r', 'movbe', 'Mv Gv', movbe),
   form('NP 0F C3 /r', 'movnti', 'My Gy', mov),
   form('D7', 'xlat', '', xlat),
   form('86 /r', 'xchg', 'Eb Gb', xchg, lock),

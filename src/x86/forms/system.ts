@@ -1,10 +1,11 @@
 // System instructions as user mode sees them: syscall, cpuid, time stamps, segment bases, fences, hints, and those that only
 // raise. Refused with #UD by having no row: what cpuid does not advertise (xsave, rdrand, rdpid …).
 
-import { and, cut, eq, ne, shl, shrS, shrU, wrap, zext64 } from '../expr.js'
+import { add, and, cut, eq, ne, or, shl, shrS, shrU, wrap, zext64 } from '../expr.js'
+import { fromFlagBits } from '../flags.js'
 import { type Form, form } from '../form.js'
-import { i32, i64 } from '../ir.js'
-import type { Semantics } from '../semantics.js'
+import { i32, i64, vector } from '../ir.js'
+import { RAX, RCX, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
 import { rflags } from './flag.js'
 
@@ -24,12 +25,15 @@ const helper =
 /** The helper stores rcx, r11 and rip before the call: whoever blocks, forks or replaces the registers finds them done. */
 const syscall: Semantics = (s) => s.sync('syscall', s.next(), zext64(rflags(s)))
 
-/** Linux opens gates 3 and 4 to user mode (arch/x86/kernel/idt.c); any other vector is #GP. 0x80, the 32-bit ABI, is not covered. */
+/**
+ * Linux opens gates 3 and 4 to user mode (arch/x86/kernel/idt.c); any other vector is #GP, whose error code names the gate. So is
+ * 0x80, as on a kernel without the 32-bit system calls (CONFIG_IA32_EMULATION).
+ */
 const interrupt: Semantics = (s) => {
   const vector = s.immediateByte()
   s.raise(3, eq(vector, i32(3)))
   s.raise(4, eq(vector, i32(4)))
-  s.raise(GENERAL_PROTECTION)
+  s.raise(GENERAL_PROTECTION, undefined, or(shl(vector, i32(3)), i32(2)))
 }
 
 const readBase =
@@ -65,6 +69,19 @@ const legacyState =
 /** The immediate is size | level << 16. The helper pushes one frame pointer after the other, as the CPU does. */
 const enter: Semantics = (s) => s.sync('enterFrame', s.immediate(), i32(s.width / 8))
 
+/** Zeroes the 64 bytes of the line that rax points into. */
+const clzero: Semantics = (s) => {
+  const line = and(add(s.addressSized(s.reg(RAX, 64)), s.segmentBase()), i64(-64))
+  for (let n = 0; n < 64; n += 16) s.storeAs('v128.store', add(line, i64(n)), vector(new Array(16).fill(0)))
+}
+
+/** Always succeeds: CF set, the other flags clear. */
+const random: Semantics = (s) => {
+  s.sync('random', i32(s.width / 8))
+  s.write(0, cut(s.word(WORD.random, s.width === 64 ? 'i64' : 'i32'), s.width))
+  s.flags(fromFlagBits(i32(1)))
+}
+
 const untestable = { untestable: true }
 const ends = { untestable: true, ends: true }
 const hint = (encoding: string, name: string, operands: string) => form(encoding, name, operands, nothing)
@@ -97,10 +114,12 @@ const PRIVILEGED: readonly (readonly [string, string, string])[] = [
   ['0F 32', 'rdmsr', ''],
   ['0F 33', 'rdpmc', ''],
   ['0F 35', 'sysexit', ''],
-  ['0F 20 /r', 'mov', 'Rq'],
-  ['0F 21 /r', 'mov', 'Rq'],
-  ['0F 22 /r', 'mov', 'Rq'],
-  ['0F 23 /r', 'mov', 'Rq'],
+  ['0F 00 /2', 'lldt', 'Ew'],
+  ['0F 00 /3', 'ltr', 'Ew'],
+  ['0F 01 /2', 'lgdt', 'Mq'],
+  ['0F 01 /3', 'lidt', 'Mq'],
+  ['0F 01 /6', 'lmsw', 'Ew'],
+  ['0F 01 /7', 'invlpg', 'Mb'],
 ]
 
 export const system: readonly Form[] = [
@@ -109,6 +128,21 @@ export const system: readonly Form[] = [
   form('0F 31', 'rdtsc', '', helper('rdtsc'), untestable),
   form('0F 01 /7', 'rdtscp', 'Rd', helper('rdtscp'), { ...untestable, register: 1 }),
   form('NP 0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0 }),
+  form('NP 0F 01 /2', 'xsetbv', 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: 1 }),
+  form('0F 01 /7', 'swapgs', 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: 0 }),
+  form('NP 0F 01 /7', 'monitorx', 'Rd', (s) => s.raise(GENERAL_PROTECTION, s.reg(RCX, 32)), {
+    ...untestable,
+    register: 2,
+  }),
+  // The wait ends at once: it may, for any reason (APM vol. 3, MWAITX).
+  form('NP 0F 01 /7', 'mwaitx', 'Rd', (s) => s.raise(GENERAL_PROTECTION, ne(and(s.reg(RCX, 64), i64(-4)), i64(0))), {
+    ...untestable,
+    register: 3,
+  }),
+  form('0F 01 /7', 'clzero', 'Rd', clzero, { ...untestable, register: 4 }),
+  form('NFx 0F C7 /6', 'rdrand', 'Rv', random, untestable),
+  form('NFx 0F C7 /7', 'rdseed', 'Rv', random, untestable),
+  form('F3 0F C7 /7', 'rdpid', 'Rq', (s) => s.write(0, i64(0)), untestable),
   form('CC', 'int3', '', raises(3), ends),
   form('F1', 'int1', '', raises(1), ends),
   form('CD', 'int', 'Ib', interrupt, ends),
@@ -117,6 +151,12 @@ export const system: readonly Form[] = [
   form('0F B9', 'ud1', '', raises(UNDEFINED_OPCODE), ends),
   form('0F FF', 'ud0', '', raises(UNDEFINED_OPCODE), ends),
   ...PRIVILEGED.map(([encoding, name, operands]) => form(encoding, name, operands, raises(GENERAL_PROTECTION), ends)),
+  ...[0x20, 0x21, 0x22, 0x23].map((opcode) =>
+    form(`0F ${opcode.toString(16)} /r`, 'mov', 'Rq', raises(GENERAL_PROTECTION), {
+      ...ends,
+      systemRegisters: opcode % 2 === 0 ? [0, 2, 3, 4, 8] : [0, 1, 2, 3, 4, 5, 6, 7],
+    }),
+  ),
   form('F3 0F AE /0', 'rdfsbase', 'Ry', readBase(WORD.fsBase), untestable),
   form('F3 0F AE /1', 'rdgsbase', 'Ry', readBase(WORD.gsBase), untestable),
   form('F3 0F AE /2', 'wrfsbase', 'Ry', writeBase(WORD.fsBase), untestable),

@@ -166,7 +166,15 @@ function attempt(form: Form, width: Size, prng: Prng, choice: Choice): Draft {
       if (choice.reserved?.has(register >= 16 ? register - 16 : register) !== true) return register
     }
   }
-  const reg = form.digit >= 0 ? 0 : form.modrm || form.plusRegister ? allowed(byte('GZ')) : 0
+  const { systemRegisters } = form.options
+  const reg =
+    systemRegisters !== undefined
+      ? prng.pick(systemRegisters)
+      : form.digit >= 0
+        ? 0
+        : form.modrm || form.plusRegister
+          ? allowed(byte('GZ'))
+          : 0
   let rm: number | MemoryOperand = 0
   let registers: ReadonlyMap<number, bigint> = new Map()
   const useMemory =
