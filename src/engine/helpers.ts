@@ -226,6 +226,25 @@ const crc32 = (hub: Hub): Code =>
     (name) => hub.index(name),
   )
 
+/** Goes through the set bits of $mask from the lowest: $bit is each alone, $place counts them as a bit of its own. */
+const eachMaskBit = (body: string) => `(param $task i32) (param $value i64) (param $mask i64)
+  (local $bit i64) (local $place i64) (local $result i64)
+  (set $place (i64 1))
+  (block $done
+    (loop $more
+      (br_if $done (i64.eqz $mask))
+      (set $bit (i64.and $mask (i64.sub (i64 0) $mask)))
+      ${body}
+      (set $mask (i64.xor $mask $bit))
+      (set $place (i64.shl $place (i64 1)))
+      (br $more)))
+  $result`
+const takeBit = (tested: string, placed: string) =>
+  `(if (i64.ne (i64.and $value ${tested}) (i64 0)) (then (set $result (i64.or $result ${placed}))))`
+/** (task, value, mask): the value's low bits scattered to, or gathered from, the places of the mask (BMI2). */
+const pdep = (hub: Hub): Code => assemble(eachMaskBit(takeBit('$place', '$bit')), (name) => hub.index(name))
+const pext = (hub: Hub): Code => assemble(eachMaskBit(takeBit('$bit', '$place')), (name) => hub.index(name))
+
 export const HELPERS: readonly Helper[] = [
   { name: 'readable', params: ['i32', 'i64', 'i32'], results: ['i32'], build: slowAccess(READ) },
   { name: 'writable', params: ['i32', 'i64', 'i32'], results: ['i32'], build: slowAccess(WRITE) },
@@ -242,6 +261,8 @@ export const HELPERS: readonly Helper[] = [
   ...exactPackedHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },
   { name: 'crc32', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'], build: crc32 },
+  { name: 'pdep', params: ['i32', 'i64', 'i64'], results: ['i64'], build: pdep },
+  { name: 'pext', params: ['i32', 'i64', 'i64'], results: ['i64'], build: pext },
   { name: 'fence', params: ['i32'], results: ['i32'], build: fence },
   { name: 'hostSyscall', params: ['i32'], results: ['i32'] },
   { name: 'fxsave', params: ['i32', 'i64', 'i64'], results: ['i32'] },

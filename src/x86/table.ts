@@ -5,6 +5,7 @@ import { type Form, withVex } from './form.js'
 import { arithmetic } from './forms/arithmetic.js'
 import { avx } from './forms/avx.js'
 import { bits } from './forms/bit.js'
+import { bmi } from './forms/bmi.js'
 import { conditional } from './forms/conditional.js'
 import { control } from './forms/control.js'
 import { crypto } from './forms/crypto.js'
@@ -33,6 +34,7 @@ export const FORMS: readonly Form[] = withVex([
   ...shift,
   ...multiplication,
   ...bits,
+  ...bmi,
   ...strings,
   ...flag,
   ...system,

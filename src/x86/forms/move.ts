@@ -149,8 +149,8 @@ export const move: readonly Form[] = [
   form('98', 'cdqe', 'Av', extendAccumulator),
   form('99', 'cqo', 'Av', fillSign),
   form('0F C8+r', 'bswap', 'Zv', bswap),
-  form('NFx 0F38 F0 /r', 'movbe', 'Gv Mv', movbe),
-  form('NFx 0F38 F1 /r', 'movbe', 'Mv Gv', movbe),
+  form('NFx 0F38 F0 /r', 'movbe', 'Gv Mv', movbe, { feature: 'movbe' }),
+  form('NFx 0F38 F1 /r', 'movbe', 'Mv Gv', movbe, { feature: 'movbe' }),
   form('NP 0F C3 /r', 'movnti', 'My Gy', mov),
   form('D7', 'xlat', '', xlat),
   form('86 /r', 'xchg', 'Eb Gb', xchg, lock),
@@ -162,6 +162,6 @@ export const move: readonly Form[] = [
   form('0F C1 /r', 'xadd', 'Ev Gv', xadd, lock),
   form('0F B0 /r', 'cmpxchg', 'Eb Gb', cmpxchg, lock),
   form('0F B1 /r', 'cmpxchg', 'Ev Gv', cmpxchg, lock),
-  form('0F C7 /1 W1', 'cmpxchg16b', 'Mq', cmpxchg16, lock),
+  form('0F C7 /1 W1', 'cmpxchg16b', 'Mq', cmpxchg16, { ...lock, feature: 'cx16' }),
   form('0F C7 /1', 'cmpxchg8b', 'Mq', cmpxchg8, lock),
 ]

@@ -1,5 +1,5 @@
 // System instructions as user mode sees them: syscall, cpuid, time stamps, segment bases, fences, hints, and those that only
-// raise. Refused with #UD by having no row: what cpuid does not advertise (xsave, rdrand, rdpid …).
+// raise. Refused with #UD by having no row: what cpuid does not advertise (protection keys, vmmcall …).
 
 import { add, and, cut, eq, ne, or, shl, shrS, shrU, wrap, zext64 } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
@@ -87,7 +87,8 @@ const ends = { untestable: true, ends: true }
 const hint = (encoding: string, name: string, operands: string) => form(encoding, name, operands, nothing)
 
 /** Flushing a line reads it, as far as faults go (SDM vol. 2A, CLFLUSH). */
-const flush = (encoding: string, name: string) => form(encoding, name, 'Mb', (s) => void s.load(s.address(), 8))
+const flush = (encoding: string, name: string) =>
+  form(encoding, name, 'Mb', (s) => void s.load(s.address(), 8), { feature: name })
 
 /** Instructions that user mode may not execute: [encoding, mnemonic, operands]. */
 const PRIVILEGED: readonly (readonly [string, string, string])[] = [
@@ -126,23 +127,25 @@ export const system: readonly Form[] = [
   form('0F 05', 'syscall', '', syscall, ends),
   form('0F A2', 'cpuid', '', helper('cpuid'), untestable),
   form('0F 31', 'rdtsc', '', helper('rdtsc'), untestable),
-  form('0F 01 /7', 'rdtscp', 'Rd', helper('rdtscp'), { ...untestable, register: 1 }),
+  form('0F 01 /7', 'rdtscp', 'Rd', helper('rdtscp'), { ...untestable, register: 1, feature: 'rdtscp' }),
   form('NP 0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0 }),
   form('NP 0F 01 /2', 'xsetbv', 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: 1 }),
   form('0F 01 /7', 'swapgs', 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: 0 }),
   form('NP 0F 01 /7', 'monitorx', 'Rd', (s) => s.raise(GENERAL_PROTECTION, s.reg(RCX, 32)), {
     ...untestable,
     register: 2,
+    feature: 'mwaitx',
   }),
   // The wait ends at once: it may, for any reason (APM vol. 3, MWAITX).
   form('NP 0F 01 /7', 'mwaitx', 'Rd', (s) => s.raise(GENERAL_PROTECTION, ne(and(s.reg(RCX, 64), i64(-4)), i64(0))), {
     ...untestable,
     register: 3,
+    feature: 'mwaitx',
   }),
-  form('0F 01 /7', 'clzero', 'Rd', clzero, { ...untestable, register: 4 }),
-  form('NFx 0F C7 /6', 'rdrand', 'Rv', random, untestable),
-  form('NFx 0F C7 /7', 'rdseed', 'Rv', random, untestable),
-  form('F3 0F C7 /7', 'rdpid', 'Rq', (s) => s.write(0, i64(0)), untestable),
+  form('0F 01 /7', 'clzero', 'Rd', clzero, { ...untestable, register: 4, feature: 'clzero' }),
+  form('NFx 0F C7 /6', 'rdrand', 'Rv', random, { ...untestable, feature: 'rdrand' }),
+  form('NFx 0F C7 /7', 'rdseed', 'Rv', random, { ...untestable, feature: 'rdseed' }),
+  form('F3 0F C7 /7', 'rdpid', 'Rq', (s) => s.write(0, i64(0)), { ...untestable, feature: 'rdpid' }),
   form('CC', 'int3', '', raises(3), ends),
   form('F1', 'int1', '', raises(1), ends),
   form('CD', 'int', 'Ib', interrupt, ends),
@@ -157,10 +160,10 @@ export const system: readonly Form[] = [
       systemRegisters: opcode % 2 === 0 ? [0, 2, 3, 4, 8] : [0, 1, 2, 3, 4, 5, 6, 7],
     }),
   ),
-  form('F3 0F AE /0', 'rdfsbase', 'Ry', readBase(WORD.fsBase), untestable),
-  form('F3 0F AE /1', 'rdgsbase', 'Ry', readBase(WORD.gsBase), untestable),
-  form('F3 0F AE /2', 'wrfsbase', 'Ry', writeBase(WORD.fsBase), untestable),
-  form('F3 0F AE /3', 'wrgsbase', 'Ry', writeBase(WORD.gsBase), untestable),
+  form('F3 0F AE /0', 'rdfsbase', 'Ry', readBase(WORD.fsBase), { ...untestable, feature: 'fsgsbase' }),
+  form('F3 0F AE /1', 'rdgsbase', 'Ry', readBase(WORD.gsBase), { ...untestable, feature: 'fsgsbase' }),
+  form('F3 0F AE /2', 'wrfsbase', 'Ry', writeBase(WORD.fsBase), { ...untestable, feature: 'fsgsbase' }),
+  form('F3 0F AE /3', 'wrgsbase', 'Ry', writeBase(WORD.gsBase), { ...untestable, feature: 'fsgsbase' }),
   form('NP 0F AE /0', 'fxsave', 'Mq', legacyState('fxsave'), untestable),
   form('NP 0F AE /1', 'fxrstor', 'Mq', legacyState('fxrstor'), untestable),
   form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr, { vex: 'Md L0' }),
