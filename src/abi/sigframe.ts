@@ -68,6 +68,11 @@ export const FPSTATE = {
   SOFTWARE: 464,
 } as const
 export const FP_XSTATE_MAGIC1 = 0x46505853
+/** After the XSAVE area. */
+export const FP_XSTATE_MAGIC2 = 0x46505845
+export const FP_XSTATE_MAGIC2_SIZE = 4
+/** struct _fpx_sw_bytes: u32 magic1, u32 extended_size (with magic2), u64 xfeatures, u32 xstate_size. */
+export const SOFTWARE = { MAGIC1: 464, EXTENDED_SIZE: 468, XFEATURES: 472, XSTATE_SIZE: 480 } as const
 
 /** Exception numbers for TRAPNO (SDM volume 3, 6.3.1). */
 export const TRAP_NUMBER = {

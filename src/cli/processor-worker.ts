@@ -14,7 +14,7 @@ import { Processor } from '../processor/processor.js'
 import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
-import type { RunOptions } from './run-options.js'
+import { cpuOf, type RunOptions } from './run-options.js'
 
 /** Of the worker's stack (run.ts), what nested guest calls may count: a frame counts 1 KiB and may really take several. */
 const GUEST_CALL_BYTES = 4 * 1024 * 1024
@@ -60,6 +60,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
   const manager = await managerFor(options, host, storage)
   const counters = newCounters()
+  const cpu = cpuOf(options)
   let engine: Engine | undefined
   const processor = new Processor({
     memory,
@@ -67,9 +68,10 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     host,
     storage,
     manager,
+    cpu,
     makeEngine(parts) {
       const hot = options.hot === null ? {} : { hotThreshold: options.hot }
-      engine = new Engine({ ...parts, tier: options.engine, stackBytes: GUEST_CALL_BYTES, ...hot })
+      engine = new Engine({ ...parts, tier: options.engine, cpu, stackBytes: GUEST_CALL_BYTES, ...hot })
       return engine
     },
     dispatch: dispatcher(counters, options.strace ? (line) => complain(host, `${line}\n`) : null),

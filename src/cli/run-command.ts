@@ -1,6 +1,7 @@
 // The command line of `lego run`, read by hand: commander would cost every start of a program more than this file does.
 // The options are one table, from which the help text is made too.
 import { DEFAULT_OPTIONS, memoryMap, VCPUS_MAX } from '../processor/layout.js'
+import { CPU_DEFAULT, CPU_NAMES, parseCpu } from '../x86/features.js'
 import { parseSize, type RunOptions } from './run-options.js'
 
 interface Option {
@@ -107,6 +108,15 @@ export const OPTIONS: readonly Option[] = [
       engine === 'interpreter' || engine === 'regions' ? { engine } : `${engine} is neither interpreter nor regions`,
   },
   {
+    name: '--cpu',
+    value: 'MODEL',
+    help: `${CPU_NAMES.join(', ')}, then ,+FEATURE or ,-FEATURE (default ${CPU_DEFAULT})`,
+    parse(cpu) {
+      const model = parseCpu(cpu)
+      return 'problem' in model ? model.problem : { cpu }
+    },
+  },
+  {
     name: '--hot',
     value: 'N',
     help: 'compile code that was entered N times',
@@ -165,6 +175,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     seed: 1,
     vcpus: 1,
     engine: 'regions',
+    cpu: CPU_DEFAULT,
     hot: null,
     codeSize: 0,
   }

@@ -1,5 +1,7 @@
 // What `lego run` was asked for, as plain data: it crosses to the worker that runs the guest. `parseSize('64M')` reads a size.
 
+import { type CpuModel, parseCpu } from '../x86/features.js'
+
 export interface RunOptions {
   readonly program: string
   /** What the program was called as: its argv[0]. */
@@ -20,10 +22,19 @@ export interface RunOptions {
   readonly seed: number
   readonly vcpus: number
   readonly engine: 'interpreter' | 'regions'
+  /** A CPU model as x86/features.ts reads it. */
+  readonly cpu: string
   /** Entries into a block before it is compiled; null: the engine's own. */
   readonly hot: number | null
   /** Bytes for decoded code; when they are full, all code is dropped. */
   readonly codeSize: number
+}
+
+/** The CPU model of a text that was checked when the command line was read. */
+export function cpuOf({ cpu }: RunOptions): CpuModel {
+  const model = parseCpu(cpu)
+  if ('problem' in model) throw new Error(model.problem)
+  return model
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }

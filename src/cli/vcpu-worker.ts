@@ -6,6 +6,7 @@ import { Engine } from '../engine/engine.js'
 import { CONTROL, CONTROL_BASE } from '../processor/layout.js'
 import { RemoteVcpu } from '../processor/remote-vcpu.js'
 import type { WorkerInput } from './processor-worker.js'
+import { cpuOf } from './run-options.js'
 
 export interface VcpuInput extends WorkerInput {
   readonly vcpu: number
@@ -21,7 +22,7 @@ new RemoteVcpu({
   memory,
   cache,
   vcpu,
-  makeEngine: (parts) => new Engine({ ...parts, tier: options.engine, ...hot }),
+  makeEngine: (parts) => new Engine({ ...parts, tier: options.engine, cpu: cpuOf(options), ...hot }),
   wakeHome: () => void writeSync(Atomics.load(words, (CONTROL_BASE >> 2) + CONTROL.EVENTFD), ONE),
   entropy: (into) => void randomFillSync(into),
   monotonicNsec() {

@@ -3,7 +3,8 @@
 // Everything about a task is in its record (record.ts) before and after `run`.
 
 import { readFileSync } from 'node:fs'
-import { decode, newDecoded, OK, TOO_LONG, TRUNCATED } from '../x86/decoder.js'
+import { decode, newDecoded, OK, type Refused, refusedBy, TOO_LONG, TRUNCATED } from '../x86/decoder.js'
+import { CPU_MAX, type CpuModel } from '../x86/features.js'
 import { flowOf } from '../x86/flow.js'
 import { CALL_SITE_SIZE, CALL_SITE_TARGET } from './call-site.js'
 import { CodeCache } from './code-cache.js'
@@ -57,6 +58,8 @@ export type EngineOptions = {
   readonly host: EngineHost
   /** `interpreter` never compiles regions. */
   readonly tier?: 'interpreter' | 'regions'
+  /** What cpuid tells and which instructions there are; everything by default. */
+  readonly cpu?: CpuModel
   /** Entries into a block before it is compiled. */
   readonly hotThreshold?: number
   /** Host stack that nested guest calls may take, in bytes. */
@@ -90,6 +93,7 @@ export class Engine {
   readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
   readonly #decoded = newDecoded()
+  readonly #refused: Refused
   /** Bytes of an instruction that crosses a page. */
   readonly #window = new Uint8Array(2 * INSTRUCTION_BYTES)
   /** The code area is full: drop everything at the root. */
@@ -110,7 +114,8 @@ export class Engine {
   #invalidated = false
 
   constructor(options: EngineOptions) {
-    const { memory, host } = options
+    const { memory, host, cpu = CPU_MAX } = options
+    this.#refused = refusedBy(cpu)
     this.#host = host
     this.#view = new DataView(memory.buffer)
     this.#bytes = new Uint8Array(memory.buffer)
@@ -127,7 +132,7 @@ export class Engine {
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     enableBranchHints()
-    const helpers = hostHelpers(memory, host)
+    const helpers = hostHelpers(memory, host, cpu)
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,
       refill: (task: number, address: number, access: number) => host.refill(task, address, access),
@@ -405,13 +410,13 @@ export class Engine {
     const host = this.#fetch(task, address, mark)
     if (host < 0) return this.#fetchFailed(task, host)
     const available = 4096 - (address % 4096)
-    const status = decode(this.#bytes, host, host + available, address, this.#decoded)
+    const status = decode(this.#bytes, host, host + available, address, this.#decoded, this.#refused)
     if (status !== TRUNCATED) return status
     const rest = this.#fetch(task, address + available, mark)
     if (rest < 0) return this.#fetchFailed(task, rest)
     this.#window.set(this.#bytes.subarray(host, host + available))
     this.#window.set(this.#bytes.subarray(rest, rest + INSTRUCTION_BYTES), available)
-    return decode(this.#window, 0, available + INSTRUCTION_BYTES, address, this.#decoded)
+    return decode(this.#window, 0, available + INSTRUCTION_BYTES, address, this.#decoded, this.#refused)
   }
 
   /** The page last fetched, while one block or region is decoded: no safepoint comes between. */

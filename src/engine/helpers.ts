@@ -267,6 +267,8 @@ export const HELPERS: readonly Helper[] = [
   { name: 'hostSyscall', params: ['i32'], results: ['i32'] },
   { name: 'fxsave', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'fxrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
+  { name: 'xsave', params: ['i32', 'i64', 'i64', 'i32'], results: ['i32'] },
+  { name: 'xrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'x87', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   { name: 'loadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'], build: loadFlags },
   { name: 'hostLoadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'] },

@@ -1,13 +1,12 @@
 // A task's x87 and SSE state as the 512 bytes that FXSAVE stores (SDM vol. 1, table 10-2), from and to its record.
 
+import { MXCSR_DEFAULT } from './fp-mode.js'
 import { MXCSR, VECTOR, VECTOR_STRIDE, X87, X87_CONTROL, X87_STATUS, X87_TAG } from './record.js'
 import { initialiseX87 } from './x87.js'
 
 export const FXSAVE_BYTES = 512
 /** Bits of MXCSR that software may set (fxsave's mask field). */
-const MXCSR_MASK = 0xffff
-/** All exceptions masked, to nearest (SDM vol. 1, 10.2.3). */
-const MXCSR_DEFAULT = 0x1f80
+export const MXCSR_MASK = 0xffff
 
 /** Writes the 512-byte FXSAVE image (SDM vol. 1, table 10-2) of a task; also the fpstate of a signal frame. */
 export function saveLegacyState(view: DataView, task: number, image: DataView): void {
@@ -30,7 +29,14 @@ export function saveLegacyState(view: DataView, task: number, image: DataView): 
 export function initialiseState(view: DataView, task: number): void {
   initialiseX87(view, task)
   view.setUint32(task + MXCSR, MXCSR_DEFAULT, true)
-  for (let at = 0; at < VECTOR_STRIDE * 16; at += 4) view.setUint32(task + VECTOR + at, 0, true)
+  initialiseVectors(view, task, 0)
+  initialiseVectors(view, task, VECTOR_STRIDE / 2)
+}
+
+/** Clears one half of every vector register. @param from 0, or 16 for the upper halves */
+export function initialiseVectors(view: DataView, task: number, from: number): void {
+  for (let n = 0; n < 16; n++)
+    for (let at = 0; at < 16; at += 4) view.setUint32(task + VECTOR + n * VECTOR_STRIDE + from + at, 0, true)
 }
 
 /** Takes a task's x87 and SSE state from an FXSAVE image. */

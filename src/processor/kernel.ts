@@ -1,5 +1,6 @@
 // Everything a system call can reach, as one record: the machine below, the managers, the tables of processes and tasks. Made by processor.ts.
 
+import type { CpuFacts } from '../engine/cpu.js'
 import type { ExCache } from '../excache/excache.js'
 import type { Host, MemoryWindow } from '../host/host.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
@@ -28,6 +29,7 @@ export interface Kernel {
   readonly spaces: AddressSpaces
   readonly cache: ExCache
   readonly clock: Clock
+  readonly cpu: CpuFacts
   /** Fills with random bytes; seeded when deterministic. */
   readonly entropy: (into: Uint8Array) => void
   readonly processes: Map<number, Process>

@@ -6,14 +6,15 @@ import { ET, PF, PHDR_SIZE, PT } from '../abi/elf.js'
 import { E } from '../abi/errno.js'
 import { O } from '../abi/fcntl.js'
 import { MAP, PROT } from '../abi/mman.js'
-import { MINSIGSTKSZ } from '../abi/signal.js'
 import { S } from '../abi/stat.js'
+import type { CpuFacts } from '../engine/cpu.js'
 import type { FileHandle } from '../wire/layout.js'
 import { PAGE } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
 import { argumentsSize, buildStack, type StackContents } from './program-stack.js'
 import { parseScript } from './script.js'
+import { signalStackMinimum } from './signal-state.js'
 import type { Storage } from './storage.js'
 
 const STACK_TOP = 0x7ffffffff000
@@ -24,9 +25,6 @@ const STACK_INITIAL = 128 << 10
 /** fs/exec.c: BINPRM_MAX_RECURSION. */
 const SCRIPT_DEPTH_MAX = 4
 const HEAD_SIZE = 4096
-
-/** CPUID.1:EDX of the processor we are: what AT_HWCAP shows. */
-export const HWCAP = 0x078bfbff
 
 export interface Credentials {
   readonly uid: number
@@ -62,6 +60,7 @@ export interface LoadFailure {
 export interface LoaderEnvironment {
   readonly storage: Storage
   readonly spaces: AddressSpaces
+  readonly cpu: CpuFacts
 }
 
 const failure = (errno: number, reason: string): LoadFailure => ({ errno: -errno, reason })
@@ -126,7 +125,7 @@ function openExecutable(storage: Storage, cwd: string, path: string): Executable
 }
 
 function loadElf(
-  { storage, spaces }: LoaderEnvironment,
+  { storage, spaces, cpu }: LoaderEnvironment,
   request: ProgramRequest,
   handle: FileHandle,
   head: Uint8Array,
@@ -145,7 +144,7 @@ function loadElf(
   }
   const space = spaces.create()
   space.stackLimit = request.stackLimit
-  const failed = mapImage(spaces, space, image, handle) ?? mapStackOf(spaces, space, image, request)
+  const failed = mapImage(spaces, space, image, handle) ?? mapStackOf(spaces, space, image, cpu, request)
   if (typeof failed !== 'number') {
     spaces.release(space)
     return failed
@@ -228,11 +227,18 @@ function mapStackOf(
   spaces: AddressSpaces,
   space: AddressSpace,
   image: ElfImage,
+  cpu: CpuFacts,
   request: ProgramRequest,
 ): number | LoadFailure {
   const { argv, envp, credentials } = request
   const fileName = new TextEncoder().encode(request.path)
-  const contents: StackContents = { argv, envp, fileName, random: request.random, auxv: auxvOf(image, credentials) }
+  const contents: StackContents = {
+    argv,
+    envp,
+    fileName,
+    random: request.random,
+    auxv: auxvOf(image, cpu, credentials),
+  }
   // fs/exec.c, bprm_stack_limits: strings may take a quarter of the stack, at most 6 MiB, at least 128 KiB.
   const limit = Math.max(Math.min(request.stackLimit / 4, 6 << 20), STACK_INITIAL)
   if (argumentsSize(contents) > limit) return failure(E['2BIG'], 'Argument list too long')
@@ -257,7 +263,11 @@ function mapStackOf(
 }
 
 /** In the kernel's order; what needs an address on the stack is filled in there. */
-function auxvOf(image: ElfImage, { uid, euid, gid, egid }: Credentials): readonly (readonly [number, number])[] {
+function auxvOf(
+  image: ElfImage,
+  cpu: CpuFacts,
+  { uid, euid, gid, egid }: Credentials,
+): readonly (readonly [number, number])[] {
   const bias = biasOf(image)
   const holder = image.segments.find(
     ({ type, offset, fileSize }) =>
@@ -265,8 +275,8 @@ function auxvOf(image: ElfImage, { uid, euid, gid, egid }: Credentials): readonl
   )
   const headers = holder === undefined ? 0 : image.headersOffset - holder.offset + holder.address + bias
   return [
-    [AUX.MINSIGSTKSZ, MINSIGSTKSZ],
-    [AUX.HWCAP, HWCAP],
+    [AUX.MINSIGSTKSZ, signalStackMinimum(cpu)],
+    [AUX.HWCAP, cpu.hwcap],
     [AUX.PAGESZ, PAGE],
     [AUX.CLKTCK, 100],
     [AUX.PHDR, headers],
@@ -281,7 +291,7 @@ function auxvOf(image: ElfImage, { uid, euid, gid, egid }: Credentials): readonl
     [AUX.EGID, egid],
     [AUX.SECURE, 0],
     [AUX.RANDOM, 0],
-    [AUX.HWCAP2, 0],
+    [AUX.HWCAP2, cpu.hwcap2],
     [AUX.EXECFN, 0],
     [AUX.PLATFORM, 0],
   ]

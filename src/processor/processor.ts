@@ -4,12 +4,14 @@
 import { EFD } from '../abi/poll.js'
 import { RLIMIT } from '../abi/resource.js'
 import { SIG } from '../abi/signal.js'
+import { factsOf } from '../engine/cpu.js'
 import type { EngineHost } from '../engine/host.js'
 import { ExCache } from '../excache/excache.js'
 import { type ExCacheOptions, prepareTable } from '../excache/layout.js'
 import type { Host } from '../host/host.js'
 import { Prng } from '../lib/prng.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
+import { CPU_MAX, type CpuModel } from '../x86/features.js'
 import { AddressSpaces } from './address-space.js'
 import { HostClock, VirtualClock } from './clock.js'
 import { coherentStorage } from './coherent-storage.js'
@@ -37,6 +39,8 @@ export interface ProcessorOptions {
   readonly storage: Storage
   readonly manager: MemoryMethods
   readonly makeEngine: MakeEngine
+  /** What the engine's CPU has; everything by default. */
+  readonly cpu?: CpuModel
   readonly dispatch: Dispatch
   readonly deterministic: boolean
   /** Seed of a deterministic run. */
@@ -101,6 +105,7 @@ export class Processor {
       cache,
       vcpus,
       clock,
+      cpu: factsOf(options.cpu ?? CPU_MAX),
       entropy: (into: Uint8Array) => void (options.deterministic ? random.fill(into) : host.getrandom(into)),
       processes: new Map(),
       tasks: new Map(),

@@ -1,9 +1,8 @@
 // The frame of a signal handler on x86-64, as arch/x86/kernel/signal_64.c makes it, and the way back from it (rt_sigreturn).
 //   pushFrame(task, info, action) < 0: the stack is not there, the task dies of SIGSEGV
-// Offsets are abi/sigframe.ts. The floating-point state is the 512 bytes of FXSAVE; no XSAVE area follows.
+// Offsets are abi/sigframe.ts. The floating-point state is an XSAVE area where the CPU has XSAVE, else the 512 bytes of FXSAVE.
 
 import {
-  FPSTATE_SIZE,
   RED_ZONE_SIZE,
   RT_SIGFRAME,
   RT_SIGFRAME_SIZE,
@@ -18,7 +17,8 @@ import { SA, SIG, SIGINFO, SS, STACK, UNBLOCKABLE_LOW } from '../abi/signal.js'
 import { readUnsigned, writeWord } from '../abi/word.js'
 import { readFlags, writeFlags } from '../engine/flags-word.js'
 import { FAULT_CR2, FAULT_ERROR, FAULT_TRAP, GPR, RIP } from '../engine/record.js'
-import { initialiseState, restoreLegacyState, saveLegacyState } from '../engine/state-image.js'
+import { initialiseState } from '../engine/state-image.js'
+import { loadState, stateSizeOf, storeState } from './signal-state.js'
 import type { Action, SignalInfo } from './signals.js'
 import { RAX, RDI, RDX, RSI, RSP, type Task } from './task.js'
 
@@ -46,18 +46,22 @@ export function pushFrame(task: Task, info: SignalInfo, action: Action): number 
   if ((action.flags & SA.ONSTACK) !== 0 && task.altStackSize > 0 && !onAltStack(task, sp)) {
     top = task.altStackAddress + task.altStackSize
   }
-  const fpstate = top - FPSTATE_SIZE - ((top - FPSTATE_SIZE) % 64)
+  const { states } = task.kernel.cpu
+  const stateSize = stateSizeOf(states)
+  const fpstate = top - stateSize - ((top - stateSize) % 64)
   const below = fpstate - RT_SIGFRAME_SIZE
   const frame = below - (below % 16) - 8
   if (frame < 0) return -1
-  for (let word = 0; word < FPSTATE_SIZE; word += 4) view.setInt32(word, 0, true)
-  saveLegacyState(record, task.record, view)
-  if (memory.store(fpstate, FPSTATE_SIZE) < 0) return -1
+  if (storeState(task, fpstate) < 0) return -1
 
   for (let word = 0; word < RT_SIGFRAME_SIZE; word += 4) view.setInt32(word, 0, true)
   writeWord(view, RT_SIGFRAME.PRETCODE, action.restorer)
   const context = RT_SIGFRAME.UCONTEXT
-  view.setUint32(context + UCONTEXT.FLAGS, UC.SIGCONTEXT_SS | UC.STRICT_RESTORE_SS, true)
+  view.setUint32(
+    context + UCONTEXT.FLAGS,
+    UC.SIGCONTEXT_SS | UC.STRICT_RESTORE_SS | (states === 0 ? 0 : UC.FP_XSTATE),
+    true,
+  )
   writeWord(view, context + UCONTEXT.STACK + STACK.SP, task.altStackAddress)
   view.setInt32(context + UCONTEXT.STACK + STACK.FLAGS, altStackFlagsNow(task, sp), true)
   writeWord(view, context + UCONTEXT.STACK + STACK.SIZE, task.altStackSize)
@@ -144,7 +148,5 @@ export function popFrame(task: Task): number {
   task.altStackSize = readUnsigned(view, context + UCONTEXT.STACK + STACK.SIZE)
   const fpstate = readUnsigned(view, machine + SIGCONTEXT.FPSTATE)
   if (fpstate === 0) return 0
-  if (memory.load(fpstate, FPSTATE_SIZE) < 0) return -1
-  restoreLegacyState(record, task.record, view)
-  return 0
+  return loadState(task, fpstate)
 }

@@ -2,6 +2,7 @@
 //   const out = newDecoded(); if (decode(bytes, offset, end, address, out) === OK) …
 // `out` is reused: nothing is allocated per instruction.
 
+import type { CpuModel } from './features.js'
 import type { Form, Operand, Prefix, Size } from './form.js'
 import { FORMS } from './table.js'
 
@@ -146,6 +147,8 @@ function immediateSize(operand: Operand, width: Size, address32: boolean): numbe
 let bytes: Uint8Array = new Uint8Array(0)
 let at = 0
 let limit = 0
+/** Rows that the CPU does not have: 1 at twice a row's id, and one further for its 256-bit form; undefined: it has all. */
+let refused: Refused
 /** Bytes read past the end, so that the caller can tell a truncated instruction. */
 let overran = false
 
@@ -159,8 +162,29 @@ function next8(): number {
 const next16 = () => next8() | (next8() << 8)
 const next32 = () => next16() | (next16() << 16)
 
+export type Refused = Uint8Array | undefined
+
+/** The rows that a CPU does not have. */
+export function refusedBy(cpu: CpuModel): Refused {
+  const lacks = (features: string | undefined) => features?.split(' ').some((name) => !cpu.has(name)) === true
+  const rows = new Uint8Array(2 * FORMS.length)
+  for (const { id, options } of FORMS) {
+    if (lacks(options.feature)) rows[2 * id] = 1
+    if (lacks(options.feature256 ?? options.feature)) rows[2 * id + 1] = 1
+  }
+  return rows.includes(1) ? rows : undefined
+}
+
 /** Decodes the instruction at `offset` of `source` (readable up to `end`) whose guest address is `address`. */
-export function decode(source: Uint8Array, offset: number, end: number, address: number, out: Decoded): number {
+export function decode(
+  source: Uint8Array,
+  offset: number,
+  end: number,
+  address: number,
+  out: Decoded,
+  without?: Refused,
+): number {
+  refused = without
   bytes = source
   at = offset
   limit = Math.min(end, offset + 15)
@@ -273,6 +297,7 @@ function decodeBody(address: number, out: Decoded): number {
         width = widths[0] as Size
       }
     }
+    if (refused !== undefined && refused[2 * form.id + (width === 256 ? 1 : 0)] === 1) continue
     if (out.lock && !(form.options.lock && form.modrm && !register)) return UNDEFINED
     out.form = form
     out.width = width

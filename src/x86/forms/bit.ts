@@ -140,7 +140,7 @@ export const bits: readonly Form[] = [
   form('0F BC /r', 'bsf', 'Gv Ev', scan('forward'), { undefinedFlags: 'cospa' }),
   form('0F BD /r', 'bsr', 'Gv Ev', scan('reverse'), { undefinedFlags: 'cospa' }),
   form('F3 0F BC /r', 'tzcnt', 'Gv Ev', count('trailing'), { undefinedFlags, feature: 'bmi1' }),
-  form('F3 0F BD /r', 'lzcnt', 'Gv Ev', count('leading'), { undefinedFlags, feature: 'abm' }),
+  form('F3 0F BD /r', 'lzcnt', 'Gv Ev', count('leading'), { undefinedFlags, feature: 'lzcnt' }),
   form('F3 0F B8 /r', 'popcnt', 'Gv Ev', population, { feature: 'popcnt' }),
   form('F2 0F38 F0 /r', 'crc32', 'Gy Eb', crc32, { feature: 'sse4_2' }),
   form('F2 0F38 F1 /r', 'crc32', 'Gy Ev', crc32, { feature: 'sse4_2' }),

@@ -1,5 +1,5 @@
 // System instructions as user mode sees them: syscall, cpuid, time stamps, segment bases, fences, hints, and those that only
-// raise. Refused with #UD by having no row: what cpuid does not advertise (protection keys, vmmcall …).
+// raise. Refused with #UD by having no row: what no CPU here has (protection keys, vmmcall …).
 
 import { add, and, cut, eq, ne, or, shl, shrS, shrU, wrap, zext64 } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
@@ -66,6 +66,18 @@ const legacyState =
     s.sync(name, s.address(), s.next())
   }
 
+/** The area of XSAVE and its kin starts on 64 bytes (SDM vol. 1, 13.4). */
+const saves =
+  (compacted: 0 | 1): Semantics =>
+  (s) => {
+    s.raise(GENERAL_PROTECTION, and(wrap(s.address()), i32(63)))
+    s.sync('xsave', s.address(), s.next(), i32(compacted))
+  }
+const restores: Semantics = (s) => {
+  s.raise(GENERAL_PROTECTION, and(wrap(s.address()), i32(63)))
+  s.sync('xrstor', s.address(), s.next())
+}
+
 /** The immediate is size | level << 16. The helper pushes one frame pointer after the other, as the CPU does. */
 const enter: Semantics = (s) => s.sync('enterFrame', s.immediate(), i32(s.width / 8))
 
@@ -115,6 +127,8 @@ const PRIVILEGED: readonly (readonly [string, string, string])[] = [
   ['0F 32', 'rdmsr', ''],
   ['0F 33', 'rdpmc', ''],
   ['0F 35', 'sysexit', ''],
+  ['NP 0F C7 /3', 'xrstors', 'Mq'],
+  ['NP 0F C7 /5', 'xsaves', 'Mq'],
   ['0F 00 /2', 'lldt', 'Ew'],
   ['0F 00 /3', 'ltr', 'Ew'],
   ['0F 01 /2', 'lgdt', 'Mq'],
@@ -128,7 +142,7 @@ export const system: readonly Form[] = [
   form('0F A2', 'cpuid', '', helper('cpuid'), untestable),
   form('0F 31', 'rdtsc', '', helper('rdtsc'), untestable),
   form('0F 01 /7', 'rdtscp', 'Rd', helper('rdtscp'), { ...untestable, register: 1, feature: 'rdtscp' }),
-  form('NP 0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0 }),
+  form('NP 0F 01 /2', 'xgetbv', 'Rd', helper('xgetbv'), { ...untestable, register: 0, feature: 'osxsave' }),
   form('NP 0F 01 /2', 'xsetbv', 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: 1 }),
   form('0F 01 /7', 'swapgs', 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: 0 }),
   form('NP 0F 01 /7', 'monitorx', 'Rd', (s) => s.raise(GENERAL_PROTECTION, s.reg(RCX, 32)), {
@@ -164,6 +178,10 @@ export const system: readonly Form[] = [
   form('F3 0F AE /1', 'rdgsbase', 'Ry', readBase(WORD.gsBase), { ...untestable, feature: 'fsgsbase' }),
   form('F3 0F AE /2', 'wrfsbase', 'Ry', writeBase(WORD.fsBase), { ...untestable, feature: 'fsgsbase' }),
   form('F3 0F AE /3', 'wrgsbase', 'Ry', writeBase(WORD.gsBase), { ...untestable, feature: 'fsgsbase' }),
+  form('NP 0F AE /4', 'xsave', 'Mq', saves(0), { ...untestable, feature: 'osxsave' }),
+  form('NP 0F AE /6', 'xsaveopt', 'Mq', saves(0), { ...untestable, feature: 'xsaveopt' }),
+  form('NP 0F C7 /4', 'xsavec', 'Mq', saves(1), { ...untestable, feature: 'xsavec' }),
+  form('NP 0F AE /5', 'xrstor', 'Mq', restores, { ...untestable, feature: 'osxsave' }),
   form('NP 0F AE /0', 'fxsave', 'Mq', legacyState('fxsave'), untestable),
   form('NP 0F AE /1', 'fxrstor', 'Mq', legacyState('fxrstor'), untestable),
   form('NP 0F AE /2', 'ldmxcsr', 'Md', ldmxcsr, { vex: 'Md L0' }),
