@@ -20,6 +20,7 @@ import {
   SIMD_FLOAT,
   TRAP_TRACE,
   vectorOf,
+  X87_FLOAT,
 } from './exceptions.js'
 import { ALIGNMENT_FLAG, RESUME_FLAG, STEPPED_FLAGS, TRAP_FLAG } from './flags-word.js'
 import { CAREFUL, enterMode } from './fp-mode.js'
@@ -44,6 +45,8 @@ import {
   RETRIED,
   RIP,
   TRANSLATION,
+  X87_CONTROL,
+  X87_STATUS,
 } from './record.js'
 import { planRegion } from './regions/compile.js'
 import type { Instruction } from './regions/discover.js'
@@ -284,7 +287,14 @@ export class Engine {
       view.setBigInt64(task + RIP, view.getBigInt64(task + RIP, true) + BigInt(this.#decoded.length), true)
     }
     view.setInt32(task + FAULT_SIGNAL, signal, true)
-    view.setInt32(task + FAULT_CODE, vector === SIMD_FLOAT ? floatCode(view.getInt32(task + MXCSR, true)) : code, true)
+    const mxcsr = view.getInt32(task + MXCSR, true)
+    const raised =
+      vector === SIMD_FLOAT
+        ? floatCode(mxcsr, mxcsr >> 7)
+        : vector === X87_FLOAT
+          ? floatCode(view.getInt32(task + X87_STATUS, true), view.getInt32(task + X87_CONTROL, true))
+          : code
+    view.setInt32(task + FAULT_CODE, raised, true)
     if (addressed) this.#copyAddress(task + RIP, task + FAULT_ADDRESS)
     else view.setBigInt64(task + FAULT_ADDRESS, 0n, true)
     return trap

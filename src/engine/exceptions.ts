@@ -30,6 +30,7 @@ export const DEBUG = 1
 export const STACK_FAULT = 12
 export const GENERAL_PROTECTION = 13
 export const PAGE_FAULT = 14
+export const X87_FLOAT = 16
 export const ALIGNMENT_CHECK = 17
 export const SIMD_FLOAT = 19
 /** Not a vector of the CPU: an access to an address that is not canonical, which is #SS or #GP. */
@@ -45,13 +46,14 @@ const TABLE: Readonly<Record<number, ExceptionSignal>> = {
   [STACK_FAULT]: { signal: SIGBUS, code: SI_KERNEL, addressed: false, trap: false },
   [GENERAL_PROTECTION]: general,
   /** The code depends on what was raised: `floatCode`. */
+  [X87_FLOAT]: { signal: SIGFPE, code: 0, addressed: true, trap: false },
   [SIMD_FLOAT]: { signal: SIGFPE, code: 0, addressed: true, trap: false },
   [ALIGNMENT_CHECK]: { signal: SIGBUS, code: BUS_ADRALN, addressed: false, trap: false },
 }
 
 /** si_code of SIGFPE for exceptions raised and not masked (arch/x86/kernel/fpu/core.c, fpu__exception_code). */
-export function floatCode(mxcsr: number): number {
-  const unmasked = ~(mxcsr >> 7) & mxcsr
+export function floatCode(raised: number, masked: number): number {
+  const unmasked = raised & ~masked
   for (const [exceptions, code] of FLOAT_CODES) if ((unmasked & exceptions) !== 0) return code
   return 0
 }

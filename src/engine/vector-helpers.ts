@@ -2,7 +2,7 @@
 
 import { assemble } from '../wasm/assemble.js'
 import type { Helper, Hub } from './helpers.js'
-import { CROSS_FIRST, CROSS_LENGTH, CROSS_SECOND, SCRATCH } from './record.js'
+import { CROSS_FIRST, CROSS_LENGTH, CROSS_SECOND, SCRATCH, X87_STATUS, X87_TAG } from './record.js'
 
 /** Equal lanes of two vectors as bits, bytes or words by the immediate's bit 0. */
 const lanes = (comparison: string, x: string, y: string) => `
@@ -89,14 +89,14 @@ const compareStrings = (hub: Hub) =>
 const SCRATCH_ADDRESS = `(i32.add $task (i32 ${SCRATCH}))`
 
 /**
- * (task, address, value, mask) → 0, or 1 to leave: stores the bytes whose mask byte has its top bit set, and no others, be they another
- * thread's. All sixteen must be writable, whatever the mask, as on this project's CPUs.
+ * (task, address, size, value, mask) → 0, or 1 to leave: stores the bytes whose mask byte has its top bit set, and no others, be they
+ * another thread's. All `size` bytes must be writable, whatever the mask, as on this project's CPUs.
  */
 const storeSelected = (hub: Hub) =>
   assemble(
-    `(param $task i32) (param $address i64) (param $value v128) (param $mask v128)
+    `(param $task i32) (param $address i64) (param $size i32) (param $value v128) (param $mask v128)
     (local $host i32) (local $crosses i32) (local $bits i32) (local $n i32) (local $length i32) (local $at i32)
-    (if (i32.eqz (tee $host (call $writable $task $address (i32 16)))) (then (return (i32 1))))
+    (if (i32.eqz (tee $host (call $writable $task $address $size))) (then (return (i32 1))))
     (set $crosses (i32.eq $host ${SCRATCH_ADDRESS}))
     (set $length (i32.load $task +${CROSS_LENGTH}))
     (v128.store ${SCRATCH_ADDRESS} $value +16)
@@ -119,6 +119,16 @@ const storeSelected = (hub: Hub) =>
     (name) => hub.index(name),
   )
 
+/** (task): tags and top of the x87 stack as an MMX instruction leaves them, now and not with the instruction's other updates. */
+const toMmx = (hub: Hub) =>
+  assemble(
+    `(param $task i32)
+    (i32.store $task (i32.and (i32.load $task +${X87_STATUS}) (i32 ${~0x3800})) +${X87_STATUS})
+    (i32.store $task (i32 0) +${X87_TAG})
+    (i32 0)`,
+    (name) => hub.index(name),
+  )
+
 export const vectorHelpers: readonly Helper[] = [
   {
     name: 'compareStrings',
@@ -126,5 +136,6 @@ export const vectorHelpers: readonly Helper[] = [
     results: ['i32'],
     build: compareStrings,
   },
-  { name: 'storeSelected', params: ['i32', 'i64', 'v128', 'v128'], results: ['i32'], build: storeSelected },
+  { name: 'toMmx', params: ['i32'], results: ['i32'], build: toMmx },
+  { name: 'storeSelected', params: ['i32', 'i64', 'i32', 'v128', 'v128'], results: ['i32'], build: storeSelected },
 ]

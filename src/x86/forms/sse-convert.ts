@@ -5,8 +5,9 @@ import { assert } from '../../lib/assert.js'
 import { pure, select } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, i64, type Node, type Width } from '../ir.js'
+import { fromMmx, mmxConversion } from '../mmx.js'
 import { lane, type Sem, type Semantics } from '../semantics.js'
-import { lanes, pick, ZERO } from '../vector.js'
+import { lanes, mergeLow, pick, ZERO } from '../vector.js'
 
 type Real = 'f32' | 'f64'
 
@@ -41,20 +42,19 @@ const fromInteger =
     s.setScalar(0, s.exact(`${real}.${value.type}`, real, plain, value))
   }
 
+/** A vector from a vector: what becomes of 128 bits. */
+type Conversion = (s: Sem, source: Node) => Node
+
 const singlesToIntegers =
-  (truncates: boolean): Semantics =>
-  (s) => {
-    const source = s.vec(1)
+  (truncates: boolean): Conversion =>
+  (s, source) => {
     const plain = () => {
       const value = integral('f32x4', truncates, source)
       const fits = pure('f32x4.lt', value, lanes(0x4f000000, 0x4f000000, 0x4f000000, 0x4f000000))
       return pure('v128.bitselect', pure('i32x4.trunc_sat_f32x4_s', value), pure('i32x4.splat', i32(0x80000000)), fits)
     }
-    s.setVec(0, s.exact('i32x4.f32x4', 'v128', plain, source, i32(truncates ? 1 : 0)))
+    return s.exact('i32x4.f32x4', 'v128', plain, source, i32(truncates ? 1 : 0))
   }
-
-/** A vector from a vector, for those that change the size of the lanes: what becomes of 128 bits. */
-type Conversion = (s: Sem, source: Node) => Node
 
 const doublesToIntegers =
   (truncates: boolean): Conversion =>
@@ -140,6 +140,13 @@ const demote = unary('f32x4.demote_f64x2_zero', 'f32x4.f64x2')
 const singles = unary('f32x4.convert_i32x4_s', 'f32x4.i32x4')
 const AVX = { feature: 'avx', whole: true } as const
 
+/** Two singles to and from an MMX register: the lanes above are zeros, which raise nothing. */
+const toPair =
+  (truncates: boolean): Semantics =>
+  (s) =>
+    s.setVec(0, singlesToIntegers(truncates)(s, pick(s.vec(1), ZERO, 8, 0, 2)))
+const fromPair: Semantics = (s) => s.setVec(0, mergeLow(s.vec(0), singles(s, s.vec(1)), 8))
+
 export const sseConvert: readonly Form[] = [
   form('F3 0F 2A /r', 'cvtsi2ss', 'Vd Ey', fromInteger('f32'), { vex: 'Vd Hd Ey' }),
   form('F2 0F 2A /r', 'cvtsi2sd', 'Vq Ey', fromInteger('f64'), { vex: 'Vq Hq Ey' }),
@@ -152,8 +159,8 @@ export const sseConvert: readonly Form[] = [
   form('NP 0F 5A /r', 'cvtps2pd', 'Vx Wq', converts(promote), { vex: 'Vo Wq L0' }),
   form('66 0F 5A /r', 'cvtpd2ps', 'Vx Wx', converts(demote), { vex: 'Vo Wo L0' }),
   form('NP 0F 5B /r', 'cvtdq2ps', 'Vx Wx', converts(singles), { vex: 'Vx Wx' }),
-  form('66 0F 5B /r', 'cvtps2dq', 'Vx Wx', singlesToIntegers(false), { vex: 'Vx Wx' }),
-  form('F3 0F 5B /r', 'cvttps2dq', 'Vx Wx', singlesToIntegers(true), { vex: 'Vx Wx' }),
+  form('66 0F 5B /r', 'cvtps2dq', 'Vx Wx', converts(singlesToIntegers(false)), { vex: 'Vx Wx' }),
+  form('F3 0F 5B /r', 'cvttps2dq', 'Vx Wx', converts(singlesToIntegers(true)), { vex: 'Vx Wx' }),
   form('F3 0F E6 /r', 'cvtdq2pd', 'Vx Wq', converts(integersToDoubles), { vex: 'Vo Wq L0' }),
   form('F2 0F E6 /r', 'cvtpd2dq', 'Vx Wx', converts(doublesToIntegers(false)), { vex: 'Vo Wo L0' }),
   form('66 0F E6 /r', 'cvttpd2dq', 'Vx Wx', converts(doublesToIntegers(true)), { vex: 'Vo Wo L0' }),
@@ -166,4 +173,10 @@ export const sseConvert: readonly Form[] = [
   form('VEX 66 0F 5A /r L1', 'vcvtpd2ps', 'Vo Wx', narrows(demote), AVX),
   form('VEX F2 0F E6 /r L1', 'vcvtpd2dq', 'Vo Wx', narrows(doublesToIntegers(false)), AVX),
   form('VEX 66 0F E6 /r L1', 'vcvttpd2dq', 'Vo Wx', narrows(doublesToIntegers(true)), AVX),
+  form('NP 0F 2A /r', 'cvtpi2ps', 'Vq Qq', fromMmx(fromPair)),
+  form('66 0F 2A /r', 'cvtpi2pd', 'Vx Qq', fromMmx(converts(integersToDoubles))),
+  form('NP 0F 2C /r', 'cvttps2pi', 'Pq Wq', mmxConversion(toPair(true))),
+  form('66 0F 2C /r', 'cvttpd2pi', 'Pq Wx', mmxConversion(converts(doublesToIntegers(true)))),
+  form('NP 0F 2D /r', 'cvtps2pi', 'Pq Wq', mmxConversion(toPair(false))),
+  form('66 0F 2D /r', 'cvtpd2pi', 'Pq Wx', mmxConversion(converts(doublesToIntegers(false)))),
 ]

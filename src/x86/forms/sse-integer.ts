@@ -1,9 +1,10 @@
 // SSE2 integer arithmetic on vectors, with the SSSE3 and SSE4.1 operations of the same shape: sums, products, shifts,
-// comparisons, packing and interleaving. Most rows name one wasm operation.
+// comparisons, packing and interleaving, on MMX registers too. Most rows name one wasm operation.
 
 import { geU, pure, select, wrap } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
+import { mmx } from '../mmx.js'
 import type { Semantics } from '../semantics.js'
 import { atMost, bytesDown, bytesUp, laneOf, lanes, pick, ZERO } from '../vector.js'
 import { BITWISE } from './sse-float.js'
@@ -125,65 +126,80 @@ const interleave =
     return pick(a, b, size, ...order)
   }
 
-/** Rows of the shape `66 map opcode /r  Vx, Wx`. */
-const ROWS: readonly (readonly [string, string, Binary])[] = [
-  ['0F 60', 'punpcklbw', interleave(1, false)],
-  ['0F 61', 'punpcklwd', interleave(2, false)],
-  ['0F 62', 'punpckldq', interleave(4, false)],
-  ['0F 63', 'packsswb', op('i8x16.narrow_i16x8_s')],
-  ['0F 64', 'pcmpgtb', op('i8x16.gt_s')],
-  ['0F 65', 'pcmpgtw', op('i16x8.gt_s')],
-  ['0F 66', 'pcmpgtd', op('i32x4.gt_s')],
-  ['0F 67', 'packuswb', op('i8x16.narrow_i16x8_u')],
-  ['0F 68', 'punpckhbw', interleave(1, true)],
-  ['0F 69', 'punpckhwd', interleave(2, true)],
-  ['0F 6A', 'punpckhdq', interleave(4, true)],
-  ['0F 6B', 'packssdw', op('i16x8.narrow_i32x4_s')],
+/** What an operation on sixteen bytes becomes on the low eight: itself, lane by lane; */
+const same = (compute: Binary): Binary => compute
+/** for one that takes its two operands one after the other, as one vector of both; */
+const joined =
+  (compute: Binary): Binary =>
+  (a, b) => {
+    const both = pick(a, b, 8, 0, 2)
+    return compute(both, both)
+  }
+/** for one that takes the high halves, with what is theirs moved there. */
+const raised =
+  (compute: Binary): Binary =>
+  (a, b) =>
+    compute(pick(a, a, 4, 0, 0, 1, 1), pick(b, b, 4, 0, 0, 1, 1))
+
+/** Rows of the shape `66 map opcode /r  Vx, Wx`, and how the MMX row `NP map opcode /r  Pq, Qq` derives from it, where there is one. */
+const ROWS: readonly (readonly [string, string, Binary, ((compute: Binary) => Binary)?])[] = [
+  ['0F 60', 'punpcklbw', interleave(1, false), same],
+  ['0F 61', 'punpcklwd', interleave(2, false), same],
+  ['0F 62', 'punpckldq', interleave(4, false), same],
+  ['0F 63', 'packsswb', op('i8x16.narrow_i16x8_s'), joined],
+  ['0F 64', 'pcmpgtb', op('i8x16.gt_s'), same],
+  ['0F 65', 'pcmpgtw', op('i16x8.gt_s'), same],
+  ['0F 66', 'pcmpgtd', op('i32x4.gt_s'), same],
+  ['0F 67', 'packuswb', op('i8x16.narrow_i16x8_u'), joined],
+  ['0F 68', 'punpckhbw', interleave(1, true), raised],
+  ['0F 69', 'punpckhwd', interleave(2, true), raised],
+  ['0F 6A', 'punpckhdq', interleave(4, true), raised],
+  ['0F 6B', 'packssdw', op('i16x8.narrow_i32x4_s'), joined],
   ['0F 6C', 'punpcklqdq', interleave(8, false)],
   ['0F 6D', 'punpckhqdq', interleave(8, true)],
-  ['0F 74', 'pcmpeqb', op('i8x16.eq')],
-  ['0F 75', 'pcmpeqw', op('i16x8.eq')],
-  ['0F 76', 'pcmpeqd', op('i32x4.eq')],
-  ['0F D4', 'paddq', op('i64x2.add')],
-  ['0F D5', 'pmullw', op('i16x8.mul')],
-  ['0F D8', 'psubusb', op('i8x16.sub_sat_u')],
-  ['0F D9', 'psubusw', op('i16x8.sub_sat_u')],
-  ['0F DA', 'pminub', op('i8x16.min_u')],
-  ['0F DC', 'paddusb', op('i8x16.add_sat_u')],
-  ['0F DD', 'paddusw', op('i16x8.add_sat_u')],
-  ['0F DE', 'pmaxub', op('i8x16.max_u')],
-  ['0F E0', 'pavgb', op('i8x16.avgr_u')],
-  ['0F E3', 'pavgw', op('i16x8.avgr_u')],
-  ['0F E4', 'pmulhuw', highProducts('u')],
-  ['0F E5', 'pmulhw', highProducts('s')],
-  ['0F E8', 'psubsb', op('i8x16.sub_sat_s')],
-  ['0F E9', 'psubsw', op('i16x8.sub_sat_s')],
-  ['0F EA', 'pminsw', op('i16x8.min_s')],
-  ['0F EC', 'paddsb', op('i8x16.add_sat_s')],
-  ['0F ED', 'paddsw', op('i16x8.add_sat_s')],
-  ['0F EE', 'pmaxsw', op('i16x8.max_s')],
-  ['0F F4', 'pmuludq', evenProducts('u')],
-  ['0F F5', 'pmaddwd', op('i32x4.dot_i16x8_s')],
-  ['0F F6', 'psadbw', absoluteDifferences],
-  ['0F F8', 'psubb', op('i8x16.sub')],
-  ['0F F9', 'psubw', op('i16x8.sub')],
-  ['0F FA', 'psubd', op('i32x4.sub')],
-  ['0F FB', 'psubq', op('i64x2.sub')],
-  ['0F FC', 'paddb', op('i8x16.add')],
-  ['0F FD', 'paddw', op('i16x8.add')],
-  ['0F FE', 'paddd', op('i32x4.add')],
+  ['0F 74', 'pcmpeqb', op('i8x16.eq'), same],
+  ['0F 75', 'pcmpeqw', op('i16x8.eq'), same],
+  ['0F 76', 'pcmpeqd', op('i32x4.eq'), same],
+  ['0F D4', 'paddq', op('i64x2.add'), same],
+  ['0F D5', 'pmullw', op('i16x8.mul'), same],
+  ['0F D8', 'psubusb', op('i8x16.sub_sat_u'), same],
+  ['0F D9', 'psubusw', op('i16x8.sub_sat_u'), same],
+  ['0F DA', 'pminub', op('i8x16.min_u'), same],
+  ['0F DC', 'paddusb', op('i8x16.add_sat_u'), same],
+  ['0F DD', 'paddusw', op('i16x8.add_sat_u'), same],
+  ['0F DE', 'pmaxub', op('i8x16.max_u'), same],
+  ['0F E0', 'pavgb', op('i8x16.avgr_u'), same],
+  ['0F E3', 'pavgw', op('i16x8.avgr_u'), same],
+  ['0F E4', 'pmulhuw', highProducts('u'), same],
+  ['0F E5', 'pmulhw', highProducts('s'), same],
+  ['0F E8', 'psubsb', op('i8x16.sub_sat_s'), same],
+  ['0F E9', 'psubsw', op('i16x8.sub_sat_s'), same],
+  ['0F EA', 'pminsw', op('i16x8.min_s'), same],
+  ['0F EC', 'paddsb', op('i8x16.add_sat_s'), same],
+  ['0F ED', 'paddsw', op('i16x8.add_sat_s'), same],
+  ['0F EE', 'pmaxsw', op('i16x8.max_s'), same],
+  ['0F F4', 'pmuludq', evenProducts('u'), same],
+  ['0F F5', 'pmaddwd', op('i32x4.dot_i16x8_s'), same],
+  ['0F F6', 'psadbw', absoluteDifferences, same],
+  ['0F F8', 'psubb', op('i8x16.sub'), same],
+  ['0F F9', 'psubw', op('i16x8.sub'), same],
+  ['0F FA', 'psubd', op('i32x4.sub'), same],
+  ['0F FB', 'psubq', op('i64x2.sub'), same],
+  ['0F FC', 'paddb', op('i8x16.add'), same],
+  ['0F FD', 'paddw', op('i16x8.add'), same],
+  ['0F FE', 'paddd', op('i32x4.add'), same],
   // SSSE3
-  ['0F38 01', 'phaddw', horizontal('i16x8.add', 2)],
-  ['0F38 02', 'phaddd', horizontal('i32x4.add', 4)],
-  ['0F38 03', 'phaddsw', horizontal('i16x8.add_sat_s', 2)],
-  ['0F38 04', 'pmaddubsw', multiplyAddBytes],
-  ['0F38 05', 'phsubw', horizontal('i16x8.sub', 2)],
-  ['0F38 06', 'phsubd', horizontal('i32x4.sub', 4)],
-  ['0F38 07', 'phsubsw', horizontal('i16x8.sub_sat_s', 2)],
-  ['0F38 08', 'psignb', applySign('i8x16')],
-  ['0F38 09', 'psignw', applySign('i16x8')],
-  ['0F38 0A', 'psignd', applySign('i32x4')],
-  ['0F38 0B', 'pmulhrsw', roundedProducts],
+  ['0F38 01', 'phaddw', horizontal('i16x8.add', 2), joined],
+  ['0F38 02', 'phaddd', horizontal('i32x4.add', 4), joined],
+  ['0F38 03', 'phaddsw', horizontal('i16x8.add_sat_s', 2), joined],
+  ['0F38 04', 'pmaddubsw', multiplyAddBytes, same],
+  ['0F38 05', 'phsubw', horizontal('i16x8.sub', 2), joined],
+  ['0F38 06', 'phsubd', horizontal('i32x4.sub', 4), joined],
+  ['0F38 07', 'phsubsw', horizontal('i16x8.sub_sat_s', 2), joined],
+  ['0F38 08', 'psignb', applySign('i8x16'), same],
+  ['0F38 09', 'psignw', applySign('i16x8'), same],
+  ['0F38 0A', 'psignd', applySign('i32x4'), same],
+  ['0F38 0B', 'pmulhrsw', roundedProducts, same],
   // SSE4.1, SSE4.2
   ['0F38 28', 'pmuldq', evenProducts('s')],
   ['0F38 29', 'pcmpeqq', op('i64x2.eq')],
@@ -218,18 +234,31 @@ const THREE = { vex: 'Vx Hx Wx' } as const
 /** pand DB, pandn DF, por EB, pxor EF: andps and its neighbours on integers. */
 const INTEGER_BITWISE = ['DB', 'DF', 'EB', 'EF']
 
+/** Interleaving the low halves takes 32 bits of memory. */
+const mmxOperands = (name: string): string => (name.startsWith('punpckl') ? 'Pq Qd' : 'Pq Qq')
+
 export const sseInteger: readonly Form[] = [
-  ...ROWS.map(([opcode, name, compute]) => form(`66 ${opcode} /r`, name, 'Vx Wx', binary(compute), THREE)),
-  ...BITWISE.map(([, name, compute], n) =>
+  ...ROWS.flatMap(([opcode, name, compute, narrow]) => [
+    form(`66 ${opcode} /r`, name, 'Vx Wx', binary(compute), THREE),
+    ...(narrow === undefined ? [] : [form(`NP ${opcode} /r`, name, mmxOperands(name), mmx(binary(narrow(compute))))]),
+  ]),
+  ...BITWISE.flatMap(([, name, compute], n) => [
     form(`66 0F ${INTEGER_BITWISE[n]} /r`, `p${name}`, 'Vx Wx', binary(compute), THREE),
-  ),
+    form(`NP 0F ${INTEGER_BITWISE[n]} /r`, `p${name}`, 'Pq Qq', mmx(binary(compute))),
+  ]),
   ...SHIFTS.flatMap(([byRegister, byImmediate, name, kind]) => [
     form(`66 0F ${byRegister} /r`, name, 'Vx Wx', shiftByRegister(kind), { vex: 'Vx Hx Wo' }),
     form(`66 0F ${byImmediate}`, name, 'Ux Ib', shiftByImmediate(kind), { vex: 'Hx Ux Ib' }),
+    form(`NP 0F ${byRegister} /r`, name, 'Pq Qq', mmx(shiftByRegister(kind))),
+    form(`NP 0F ${byImmediate}`, name, 'Nq Ib', mmx(shiftByImmediate(kind))),
   ]),
   form('66 0F 73 /3', 'psrldq', 'Ux Ib', shiftBytes(bytesDown), { vex: 'Hx Ux Ib' }),
   form('66 0F 73 /7', 'pslldq', 'Ux Ib', shiftBytes(bytesUp), { vex: 'Hx Ux Ib' }),
-  form('66 0F38 1C /r', 'pabsb', 'Vx Wx', absolute('i8x16'), { vex: 'Vx Wx' }),
-  form('66 0F38 1D /r', 'pabsw', 'Vx Wx', absolute('i16x8'), { vex: 'Vx Wx' }),
-  form('66 0F38 1E /r', 'pabsd', 'Vx Wx', absolute('i32x4'), { vex: 'Vx Wx' }),
+  ...(['i8x16', 'i16x8', 'i32x4'] as const).flatMap((shape, n) => {
+    const [opcode, name] = [`0F38 1${'CDE'[n]} /r`, `pabs${'bwd'[n]}`]
+    return [
+      form(`66 ${opcode}`, name, 'Vx Wx', absolute(shape), { vex: 'Vx Wx' }),
+      form(`NP ${opcode}`, name, 'Pq Qq', mmx(absolute(shape))),
+    ]
+  }),
 ]

@@ -1,9 +1,10 @@
 // SSE data movement: whole registers, halves, scalars, between general and vector registers, masks.
-// MMX registers are left out: no row takes a form without its mandatory prefix where that would mean mm0–mm7.
+// The MMX rows beside them mean the low eight bytes (mmx.ts).
 
 import { add, or, pure, shl, shuffle } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
+import { emptyRegisters, mmx, mmxStore } from '../mmx.js'
 import { lane, RDI, type Semantics } from '../semantics.js'
 import { laneCount, laneOf, mergeLow, pick, ZERO } from '../vector.js'
 
@@ -61,9 +62,13 @@ const signMask =
     s.write(0, s.length === 128 ? low : or(low, shl(pure(`${shape}.bitmask`, s.vec(1, 1)), i32(laneCount(shape)))))
   }
 
-/** maskmovdqu: the bytes whose mask byte has its top bit set, and no others, go to rdi. */
-const storeSelected: Semantics = (s) =>
-  s.sync('storeSelected', add(s.addressSized(s.reg(RDI, 64)), s.segmentBase()), s.vec(0), s.vec(1))
+/** maskmovdqu, maskmovq: the bytes whose mask byte has its top bit set, and no others, go to rdi. */
+const storeSelected =
+  (bytes: 8 | 16): Semantics =>
+  (s) => {
+    const address = add(s.addressSized(s.reg(RDI, 64)), s.segmentBase())
+    s.sync('storeSelected', address, i32(bytes), s.vec(0), s.vec(1))
+  }
 
 const duplicate =
   (...order: number[]): Semantics =>
@@ -127,10 +132,22 @@ export const sseMove: readonly Form[] = [
   form('66 0F 2B /r', 'movntpd', 'Ma Va', move, { vex: 'Ma Va' }),
   form('66 0F E7 /r', 'movntdq', 'Ma Va', move, { vex: 'Ma Va' }),
   form('66 0F38 2A /r', 'movntdqa', 'Va Ma', move, { vex: 'Va Ma', feature256: 'avx2' }),
-  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', storeSelected, { vex: 'Vo Uo L0' }),
+  form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', storeSelected(16), { vex: 'Vo Uo L0' }),
   form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move, { vex: 'Vx Mx' }),
   form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow, { vex: 'Vq Wq L0' }),
   form('VEX F2 0F 12 /r L1', 'vmovddup', 'Vx Wx', duplicateLow, { feature: 'avx' }),
   form('F3 0F 12 /r', 'movsldup', 'Vx Wx', duplicate(0, 0, 2, 2), { vex: 'Vx Wx' }),
   form('F3 0F 16 /r', 'movshdup', 'Vx Wx', duplicate(1, 1, 3, 3), { vex: 'Vx Wx' }),
+  form('NP 0F 6E /r W0', 'movd', 'Pq Ey', mmx(fromGeneral)),
+  form('NP 0F 6E /r W1', 'movq', 'Pq Ey', mmx(fromGeneral)),
+  form('NP 0F 7E /r W0', 'movd', 'Ey Pq', mmx(toGeneral)),
+  form('NP 0F 7E /r W1', 'movq', 'Ey Pq', mmx(toGeneral)),
+  form('NP 0F 6F /r', 'movq', 'Pq Qq', mmx(move)),
+  form('NP 0F 7F /r', 'movq', 'Qq Pq', mmx(storeQuad)),
+  form('F3 0F D6 /r', 'movq2dq', 'Vq Nq', mmx(move)),
+  form('F2 0F D6 /r', 'movdq2q', 'Pq Uq', mmx(move)),
+  form('NP 0F D7 /r', 'pmovmskb', 'Gd Nq', mmx(signMask('i8x16'))),
+  form('NP 0F E7 /r', 'movntq', 'Mq Pq', mmx(storeQuad)),
+  form('NP 0F F7 /r', 'maskmovq', 'Pq Nq', mmxStore(storeSelected(8))),
+  form('NP 0F 77', 'emms', '', emptyRegisters),
 ]

@@ -3,6 +3,7 @@
 import { and, pure, select, shrU } from '../expr.js'
 import { type Form, form } from '../form.js'
 import { i32, type Node } from '../ir.js'
+import { mmx } from '../mmx.js'
 import { type Sem, type Semantics, XMM0 } from '../semantics.js'
 import {
   alignRight,
@@ -40,28 +41,36 @@ const shuffleDoubles: Semantics = (s) => {
 
 const align: Semantics = (s) => s.setVec(0, alignRight(s.vec(0), s.vec(1), s.immediateByte()))
 
-/** A selector with bit 7 set gives zero; else its low four bits count. wasm gives zero from 16 on. */
-const shuffleBytes: Semantics = (s) => {
-  const selector = pure('v128.and', s.vec(1), pure('i8x16.splat', i32(0x8f)))
-  s.setVec(0, pure('i8x16.swizzle', s.vec(0), selector))
-}
+/** On eight bytes. */
+const alignEight: Semantics = (s) => s.setVec(0, bytesDown(pick(s.vec(1), s.vec(0), 8, 0, 2), s.immediateByte()))
+
+/** A selector with bit 7 set gives zero; else its low bits count, as many as the vector has bytes. wasm gives zero from 16 on. */
+const shuffleBytes =
+  (bytes: 8 | 16): Semantics =>
+  (s) => {
+    const selector = pure('v128.and', s.vec(1), pure('i8x16.splat', i32(0x80 | (bytes - 1))))
+    s.setVec(0, pure('i8x16.swizzle', s.vec(0), selector))
+  }
 
 /** A general register's low part, or as many bytes of memory as the lane has. */
 function element(s: Sem, index: number, shape: Shape): Node {
   if (!s.isMemory(index)) return s.read(index)
   return s.load(s.address(), shape === 'i8x16' ? 8 : shape === 'i16x8' ? 16 : shape === 'i32x4' ? 32 : 64)
 }
+/** The lane's number counts modulo how many there are; MMX registers have half as many. */
+const laneNumber = (s: Sem, shape: Shape, half: boolean): Node =>
+  half ? and(s.immediateByte(), i32(laneCount(shape) / 2 - 1)) : s.immediateByte()
 const insertLane =
-  (shape: Shape): Semantics =>
+  (shape: Shape, half = false): Semantics =>
   (s) =>
-    s.setVec(0, insert(s.vec(0), shape, s.immediateByte(), element(s, 1, shape)))
+    s.setVec(0, insert(s.vec(0), shape, laneNumber(s, shape, half), element(s, 1, shape)))
 const insertWide: Semantics = (s) => insertLane(s.width === 64 ? 'i64x2' : 'i32x4')(s)
 
 /** Register destinations are zero-extended; memory destinations are as wide as the lane. */
 const extractLane =
-  (shape: Shape): Semantics =>
+  (shape: Shape, half = false): Semantics =>
   (s) => {
-    const value = extract(s.vec(1), shape, s.immediateByte())
+    const value = extract(s.vec(1), shape, laneNumber(s, shape, half))
     if (!s.isMemory(0)) s.write(0, value)
     else s.store(s.address(), shape === 'i8x16' ? 8 : shape === 'i16x8' ? 16 : shape === 'i32x4' ? 32 : 64, value)
   }
@@ -145,7 +154,7 @@ export const sseShuffle: readonly Form[] = [
   ),
   form('NP 0F C6 /r', 'shufps', 'Vx Wx Ib', shuffleSingles, { vex: 'Vx Hx Wx Ib' }),
   form('66 0F C6 /r', 'shufpd', 'Vx Wx Ib', shuffleDoubles, { vex: 'Vx Hx Wx Ib' }),
-  form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes, { vex: 'Vx Hx Wx' }),
+  form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes(16), { vex: 'Vx Hx Wx' }),
   form('66 0F3A 0F /r', 'palignr', 'Vx Wx Ib', align, { vex: 'Vx Hx Wx Ib' }),
   form('66 0F C4 /r', 'pinsrw', 'Vx Ed Ib', insertLane('i16x8'), { vex: 'Vo Ho Ed Ib L0' }),
   form('66 0F C5 /r', 'pextrw', 'Gd Ux Ib', extractLane('i16x8'), { vex: 'Gd Uo Ib L0' }),
@@ -180,4 +189,9 @@ export const sseShuffle: readonly Form[] = [
       }),
     ]
   }),
+  form('NP 0F 70 /r', 'pshufw', 'Pq Qq Ib', mmx(rearrange((v, imm) => shuffleWords(v, imm, false)))),
+  form('NP 0F38 00 /r', 'pshufb', 'Pq Qq', mmx(shuffleBytes(8))),
+  form('NP 0F3A 0F /r', 'palignr', 'Pq Qq Ib', mmx(alignEight)),
+  form('NP 0F C4 /r', 'pinsrw', 'Pq Ed Ib', mmx(insertLane('i16x8', true))),
+  form('NP 0F C5 /r', 'pextrw', 'Gd Nq Ib', mmx(extractLane('i16x8', true))),
 ]

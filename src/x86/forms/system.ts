@@ -194,7 +194,6 @@ export const system: readonly Form[] = [
   flush('NP 0F AE /7', 'clflush'),
   flush('66 0F AE /7', 'clflushopt'),
   flush('66 0F AE /6', 'clwb'),
-  form('0F 77', 'emms', '', (s) => s.setWord(WORD.x87Tag, i32(0xffff)), untestable),
   form('C8', 'enter', 'Iw Ib', enter, { default64: true }),
   hint('F3 90', 'pause', ''),
   hint('0F 0D /r', 'prefetchw', 'Mb'),

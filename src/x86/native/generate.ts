@@ -25,8 +25,9 @@ import {
   flagMask,
   VECTOR_BYTES,
   type Word,
+  X87_BYTES,
 } from './machine.js'
-import { integer, type Lanes, mxcsr, small, vectorBytes } from './values.js'
+import { integer, type Lanes, mxcsr, small, vectorBytes, x87State } from './values.js'
 
 const MASK64 = 0xffff_ffff_ffff_ffffn
 const RSP = 4
@@ -390,6 +391,10 @@ const lanesOf = (mnemonic: string): Lanes =>
         ? 'double'
         : 'mixed'
 
+/** Rows of MMX registers, and emms. */
+const usesX87 = ({ operands, mnemonic }: Form): boolean =>
+  mnemonic === 'emms' || operands.some(({ kind }) => 'PQN'.includes(kind))
+
 /** A case of one instruction. */
 export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {}): Case {
   // A transfer through memory finds its target there: a fault at a wild target is told differently (rip is already the target).
@@ -415,6 +420,7 @@ export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {})
     vectors,
     flags: flags | backwards,
     mxcsr,
+    ...(usesX87(form) ? { x87: x87State(prng, X87_BYTES, true) } : {}),
     patches: patchesAt(draft.target, memory),
     undefinedFlags: flagMask(form.options.undefinedFlags ?? ''),
   }

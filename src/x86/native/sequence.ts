@@ -9,7 +9,8 @@ import { encode, type Instruction, type MemoryOperand, NONE, RIP } from '../enco
 import type { Form } from '../form.js'
 import { FORMS } from '../table.js'
 import { generate, randomState, testable } from './generate.js'
-import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, flagMask } from './machine.js'
+import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, flagMask, X87_BYTES } from './machine.js'
+import { x87State } from './values.js'
 
 const RSI = 6
 const RDI = 7
@@ -20,13 +21,14 @@ const POINTERS: ReadonlyMap<number, number> = new Map([
 const RESERVED: ReadonlySet<number> = new Set([4, ...POINTERS.keys()])
 
 /** Left out: what needs pointers in registers of its own, moves rsp far, or takes flags that would hit the harness. */
-const EXCLUDED = /^(enter|leave|xlat|maskmov|popf|cmps|scas|lods|stos|movs[bwdq]?$)/
+const EXCLUDED = /^(enter|leave|xlat|popf|cmps|scas|lods|stos|movs[bwdq]?$)/
 const isString = (form: Form) => form.options.repeat !== undefined
 const POOL: readonly Form[] = FORMS.filter(
   (form) =>
     testable(form) &&
     form.options.ends !== true &&
     !isString(form) &&
+    !/^v?maskmov(dqu|q)$/.test(form.mnemonic) &&
     (form.operands.some(({ kind }) => kind === 'V') || !EXCLUDED.test(form.mnemonic)),
 )
 const STRINGS: readonly Form[] = FORMS.filter((form) => testable(form) && isString(form) && form.options.ends !== true)
@@ -178,7 +180,7 @@ function stateFor(prng: Prng) {
     new Map([...POINTERS].map(([register, at]) => [register, BigInt(at)])),
   )
   registers[4] = BigInt(DATA_BASE + 0x2f80 + 8 * prng.below(4))
-  return { registers, vectors, flags, mxcsr, patches: [] }
+  return { registers, vectors, flags, mxcsr, x87: x87State(prng, X87_BYTES, false), patches: [] }
 }
 
 /** Drops instructions one at a time for as long as the case stays wrong. */

@@ -183,3 +183,20 @@ export function fillOf(prng: Prng, size: number): Uint8Array {
   for (let at = 0; at < size; at += 16) bytes.set(vectorBytes(prng), at)
   return bytes
 }
+
+/** Masks all exceptions, extended precision, to nearest (SDM vol. 1, 8.1.5). */
+const X87_CONTROL_DEFAULT = 0x37f
+/** The first part of an FXSAVE image (SDM vol. 1, table 10-2): any stack; when `pending`, now and then an exception that is not masked. */
+export function x87State(prng: Prng, size: number, pending: boolean): Uint8Array {
+  const bytes = new Uint8Array(size)
+  const view = new DataView(bytes.buffer)
+  const control = pending && prng.chance(0.2) ? (prng.next() & 0xf3f) | 0x40 : X87_CONTROL_DEFAULT
+  const exceptions = prng.chance(0.5) ? 0 : prng.next() & 0x7f
+  // Exception summary and busy follow from the others (SDM vol. 1, figure 8-4).
+  const summary = (exceptions & ~control & 0x3f) === 0 ? 0 : 0x8080
+  view.setUint16(0, control, true)
+  view.setUint16(2, (prng.next() & 0x7f00) | exceptions | summary, true)
+  bytes[4] = prng.pick([0, 0xff, prng.next() & 0xff])
+  for (let n = 0; n < 8; n++) bytes.set(vectorBytes(prng).subarray(0, 10), 32 + 16 * n)
+  return bytes
+}
