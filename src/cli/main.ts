@@ -45,6 +45,11 @@ export const COMMANDS: readonly Command[] = [
     run: async (argv) => (await import('./syscalls.js')).syscallsCommand.run(argv),
   },
   {
+    name: 'instructions',
+    summary: 'list the instruction forms covered, or those of programs that are not',
+    run: async (argv) => (await import('./instructions.js')).instructionsCommand.run(argv),
+  },
+  {
     name: 'compare',
     summary: 'run a program natively and under lego, and show what differs',
     run: async (argv) => (await import('./compare.js')).compareCommand.run(argv),
@@ -52,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
 ]
 
 function help(): string {
-  const rows = COMMANDS.map(({ name, summary }) => `  lego ${name.padEnd(10)} ${summary}`)
+  const rows = COMMANDS.map(({ name, summary }) => `  lego ${name.padEnd(12)} ${summary}`)
   return `Usage: lego COMMAND [ARGS...]\n\n${rows.join('\n')}\n\nlego COMMAND --help says more about each. Example:\n  lego run /bin/busybox echo hello\n`
 }
 
