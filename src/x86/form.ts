@@ -168,7 +168,7 @@ export function form(
     options,
     vex,
     separate: false,
-    prefix,
+    prefix: vex && prefix === 'any' ? 'NP' : prefix,
     map,
     opcode,
     plusRegister,

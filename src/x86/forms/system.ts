@@ -135,6 +135,7 @@ const PRIVILEGED: readonly (readonly [string, string, string])[] = [
   ['0F 01 /3', 'lidt', 'Mq'],
   ['0F 01 /6', 'lmsw', 'Ew'],
   ['0F 01 /7', 'invlpg', 'Mb'],
+  ['66 0F38 82 /r', 'invpcid', 'Mq'],
 ]
 
 export const system: readonly Form[] = [
@@ -157,6 +158,10 @@ export const system: readonly Form[] = [
     feature: 'mwaitx',
   }),
   form('0F 01 /7', 'clzero', 'Rd', clzero, { ...untestable, register: 4, feature: 'clzero' }),
+  // The instructions of SVM, as a CPU has them where a hypervisor keeps them for itself; vmmcall calls that one, and has no row.
+  ...['vmrun', '', 'vmload', 'vmsave', 'stgi', 'clgi', 'skinit', 'invlpga'].flatMap((name, rm) =>
+    name === '' ? [] : [form('0F 01 /3', name, 'Rd', raises(GENERAL_PROTECTION), { ...ends, register: rm })],
+  ),
   form('NFx 0F C7 /6', 'rdrand', 'Rv', random, { ...untestable, feature: 'rdrand' }),
   form('NFx 0F C7 /7', 'rdseed', 'Rv', random, { ...untestable, feature: 'rdseed' }),
   form('F3 0F C7 /7', 'rdpid', 'Rq', (s) => s.write(0, i64(0)), { ...untestable, feature: 'rdpid' }),

@@ -81,7 +81,8 @@ static void on_signal(int number, siginfo_t *info, void *context) {
   final.error = machine->gregs[REG_ERR];
   memcpy(final.state, machine->fpregs, STATE_SIZE);
   if (number == SIGALRM) {
-    fprintf(stderr, "harness: a case did not end; rip %#lx\n", (unsigned long)final.rip);
+    fprintf(stderr, "harness: a case did not end; rip %#lx, code", (unsigned long)final.rip);
+    for (int n = 0; n < 16; n++) fprintf(stderr, " %02x", ((uint8_t *)CODE_BASE)[n]);
     _exit(3);
   }
   // An alignment check that the code switched on would hit the harness itself.
