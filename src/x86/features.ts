@@ -103,7 +103,6 @@ export const FEATURES: readonly Feature[] = [
 
 const byName = new Map(FEATURES.map((feature) => [feature.name, feature]))
 const LEVELS = { 'x86-64': 1, 'x86-64-v2': 2, 'x86-64-v3': 3 } as const
-/** Everything that the table covers. */
 export const CPU_DEFAULT = 'max'
 export const CPU_NAMES: readonly string[] = [...Object.keys(LEVELS), CPU_DEFAULT]
 
@@ -151,9 +150,8 @@ export function parseCpu(text: string): CpuModel | { readonly problem: string } 
   return present
 }
 
-/** Features whose rows are not complete. */
-const UNFINISHED: ReadonlySet<string> = new Set(['mmx', 'mmxext'])
-export const CPU_MAX: CpuModel = new Set([...byName.keys()].filter((name) => !UNFINISHED.has(name)))
+/** Everything that the table covers. */
+export const CPU_MAX: CpuModel = new Set(byName.keys())
 
 function add(feature: Feature, present: Set<string>): void {
   present.add(feature.name)

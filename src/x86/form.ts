@@ -204,6 +204,10 @@ export function withVex(rows: readonly Form[]): Form[] {
   })
 }
 
+/** Rows of one feature, but for those that name another. */
+export const withFeature = (feature: string, rows: readonly Form[]): Form[] =>
+  rows.map((row) => ({ ...row, options: { feature, ...row.options } }))
+
 /** The operand sizes a row covers: SDM vol. 1 table 3-4; without a variable operand, the size of its general operands. */
 function widthsOf(sizes: ReadonlySet<string>, w: number, default64: boolean): readonly Size[] {
   if (sizes.has('v') || default64) return default64 ? [16, 64] : w === 1 ? [64] : w === 0 ? [16, 32] : [16, 32, 64]

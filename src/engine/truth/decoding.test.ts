@@ -77,6 +77,8 @@ describeNative(`random bytes (seed ${seed})`, () => {
     const { form, length } = out
     if (!testable(form) || form.options.ends === true || out.segment === SEGMENT_FS) continue
     if (UNDEFINED_RESULT.test(form.mnemonic) && out.width === 16) continue
+    // Random flags would check alignment in the harness itself.
+    if (form.mnemonic === 'popf') continue
     const one = caseOf(bytes.slice(0, length), flagMask(form.options.undefinedFlags ?? ''))
     // The last comparison of a repeated one that faults: as in the tests of rows.
     taken.push(

@@ -189,8 +189,10 @@ const MASKED_MOVES = [
 ] as const
 
 export const avx: readonly Form[] = [
-  form('VEX 66 0F38 18 /r W0', 'vbroadcastss', 'Vx Wd', broadcastLane('i32x4'), AVX),
-  form('VEX 66 0F38 19 /r W0 L1', 'vbroadcastsd', 'Vx Wq', broadcastLane('i64x2'), AVX),
+  form('VEX 66 0F38 18 /r W0', 'vbroadcastss', 'Vx Md', broadcastLane('i32x4'), AVX),
+  form('VEX 66 0F38 18 /r W0', 'vbroadcastss', 'Vx Ud', broadcastLane('i32x4'), AVX2),
+  form('VEX 66 0F38 19 /r W0 L1', 'vbroadcastsd', 'Vx Mq', broadcastLane('i64x2'), AVX),
+  form('VEX 66 0F38 19 /r W0 L1', 'vbroadcastsd', 'Vx Uq', broadcastLane('i64x2'), AVX2),
   form('VEX 66 0F38 1A /r W0 L1', 'vbroadcastf128', 'Vx Mo', broadcastHalf, AVX),
   form('VEX 66 0F38 5A /r W0 L1', 'vbroadcasti128', 'Vx Mo', broadcastHalf, AVX2),
   form('VEX 66 0F38 78 /r W0', 'vpbroadcastb', 'Vx Wb', broadcastLane('i8x16'), AVX2),

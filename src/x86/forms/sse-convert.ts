@@ -3,7 +3,7 @@
 
 import { assert } from '../../lib/assert.js'
 import { pure, select } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, i64, type Node, type Width } from '../ir.js'
 import { fromMmx, mmxConversion } from '../mmx.js'
 import { lane, type Sem, type Semantics } from '../semantics.js'
@@ -164,10 +164,12 @@ export const sseConvert: readonly Form[] = [
   form('F3 0F E6 /r', 'cvtdq2pd', 'Vx Wq', converts(integersToDoubles), { vex: 'Vo Wq L0' }),
   form('F2 0F E6 /r', 'cvtpd2dq', 'Vx Wx', converts(doublesToIntegers(false)), { vex: 'Vo Wo L0' }),
   form('66 0F E6 /r', 'cvttpd2dq', 'Vx Wx', converts(doublesToIntegers(true)), { vex: 'Vo Wo L0' }),
-  form('66 0F3A 08 /r', 'roundps', 'Vx Wx Ib', roundPacked('f32x4'), { vex: 'Vx Wx Ib' }),
-  form('66 0F3A 09 /r', 'roundpd', 'Vx Wx Ib', roundPacked('f64x2'), { vex: 'Vx Wx Ib' }),
-  form('66 0F3A 0A /r', 'roundss', 'Vd Wd Ib', roundScalar('f32'), { vex: 'Vd Hd Wd Ib' }),
-  form('66 0F3A 0B /r', 'roundsd', 'Vq Wq Ib', roundScalar('f64'), { vex: 'Vq Hq Wq Ib' }),
+  ...withFeature('sse4_1', [
+    form('66 0F3A 08 /r', 'roundps', 'Vx Wx Ib', roundPacked('f32x4'), { vex: 'Vx Wx Ib' }),
+    form('66 0F3A 09 /r', 'roundpd', 'Vx Wx Ib', roundPacked('f64x2'), { vex: 'Vx Wx Ib' }),
+    form('66 0F3A 0A /r', 'roundss', 'Vd Wd Ib', roundScalar('f32'), { vex: 'Vd Hd Wd Ib' }),
+    form('66 0F3A 0B /r', 'roundsd', 'Vq Wq Ib', roundScalar('f64'), { vex: 'Vq Hq Wq Ib' }),
+  ]),
   form('VEX NP 0F 5A /r L1', 'vcvtps2pd', 'Vx Wo', widens(promote), AVX),
   form('VEX F3 0F E6 /r L1', 'vcvtdq2pd', 'Vx Wo', widens(integersToDoubles), AVX),
   form('VEX 66 0F 5A /r L1', 'vcvtpd2ps', 'Vo Wx', narrows(demote), AVX),

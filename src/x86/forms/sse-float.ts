@@ -5,7 +5,7 @@
 import { assert } from '../../lib/assert.js'
 import { and, lane, pure, sext64, shrU } from '../expr.js'
 import { compareFlags, fromFlagBits } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import type { Semantics } from '../semantics.js'
 import { lanes, maskOfBits, mergeLow, pick, ZERO } from '../vector.js'
@@ -216,12 +216,16 @@ export const sseFloat: readonly Form[] = [
   form('NP 0F 15 /r', 'unpckhps', 'Vx Wx', interleave(4, 2, 6, 3, 7), THREE),
   form('66 0F 14 /r', 'unpcklpd', 'Vx Wx', interleave(8, 0, 2), THREE),
   form('66 0F 15 /r', 'unpckhpd', 'Vx Wx', interleave(8, 1, 3), THREE),
-  form('66 0F 7C /r', 'haddpd', 'Vx Wx', horizontal('add', 'f64'), THREE),
-  form('F2 0F 7C /r', 'haddps', 'Vx Wx', horizontal('add', 'f32'), THREE),
-  form('66 0F 7D /r', 'hsubpd', 'Vx Wx', horizontal('sub', 'f64'), THREE),
-  form('F2 0F 7D /r', 'hsubps', 'Vx Wx', horizontal('sub', 'f32'), THREE),
-  form('66 0F D0 /r', 'addsubpd', 'Vx Wx', addSubtract('f64'), THREE),
-  form('F2 0F D0 /r', 'addsubps', 'Vx Wx', addSubtract('f32'), THREE),
-  form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32'), { vex: 'Vx Hx Wx Ib', whole: true }),
-  form('66 0F3A 41 /r', 'dppd', 'Vx Wx Ib', dotProduct('f64'), { vex: 'Vo Ho Wo Ib L0' }),
+  ...withFeature('sse3', [
+    form('66 0F 7C /r', 'haddpd', 'Vx Wx', horizontal('add', 'f64'), THREE),
+    form('F2 0F 7C /r', 'haddps', 'Vx Wx', horizontal('add', 'f32'), THREE),
+    form('66 0F 7D /r', 'hsubpd', 'Vx Wx', horizontal('sub', 'f64'), THREE),
+    form('F2 0F 7D /r', 'hsubps', 'Vx Wx', horizontal('sub', 'f32'), THREE),
+    form('66 0F D0 /r', 'addsubpd', 'Vx Wx', addSubtract('f64'), THREE),
+    form('F2 0F D0 /r', 'addsubps', 'Vx Wx', addSubtract('f32'), THREE),
+  ]),
+  ...withFeature('sse4_1', [
+    form('66 0F3A 40 /r', 'dpps', 'Vx Wx Ib', dotProduct('f32'), { vex: 'Vx Hx Wx Ib', whole: true }),
+    form('66 0F3A 41 /r', 'dppd', 'Vx Wx Ib', dotProduct('f64'), { vex: 'Vo Ho Wo Ib L0' }),
+  ]),
 ]

@@ -2,7 +2,7 @@
 // comparisons, packing and interleaving, on MMX registers too. Most rows name one wasm operation.
 
 import { geU, pure, select, wrap } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { mmx } from '../mmx.js'
 import type { Semantics } from '../semantics.js'
@@ -141,8 +141,9 @@ const raised =
   (a, b) =>
     compute(pick(a, a, 4, 0, 0, 1, 1), pick(b, b, 4, 0, 0, 1, 1))
 
-/** Rows of the shape `66 map opcode /r  Vx, Wx`, and how the MMX row `NP map opcode /r  Pq, Qq` derives from it, where there is one. */
-const ROWS: readonly (readonly [string, string, Binary, ((compute: Binary) => Binary)?])[] = [
+/** A row of the shape `66 map opcode /r  Vx, Wx`, and how the MMX row `NP map opcode /r  Pq, Qq` derives from it, where there is one. */
+type Row = readonly [string, string, Binary, ((compute: Binary) => Binary)?]
+const SSE2: readonly Row[] = [
   ['0F 60', 'punpcklbw', interleave(1, false), same],
   ['0F 61', 'punpcklwd', interleave(2, false), same],
   ['0F 62', 'punpckldq', interleave(4, false), same],
@@ -188,7 +189,8 @@ const ROWS: readonly (readonly [string, string, Binary, ((compute: Binary) => Bi
   ['0F FC', 'paddb', op('i8x16.add'), same],
   ['0F FD', 'paddw', op('i16x8.add'), same],
   ['0F FE', 'paddd', op('i32x4.add'), same],
-  // SSSE3
+]
+const SSSE3: readonly Row[] = [
   ['0F38 01', 'phaddw', horizontal('i16x8.add', 2), joined],
   ['0F38 02', 'phaddd', horizontal('i32x4.add', 4), joined],
   ['0F38 03', 'phaddsw', horizontal('i16x8.add_sat_s', 2), joined],
@@ -200,11 +202,11 @@ const ROWS: readonly (readonly [string, string, Binary, ((compute: Binary) => Bi
   ['0F38 09', 'psignw', applySign('i16x8'), same],
   ['0F38 0A', 'psignd', applySign('i32x4'), same],
   ['0F38 0B', 'pmulhrsw', roundedProducts, same],
-  // SSE4.1, SSE4.2
+]
+const SSE4_1: readonly Row[] = [
   ['0F38 28', 'pmuldq', evenProducts('s')],
   ['0F38 29', 'pcmpeqq', op('i64x2.eq')],
   ['0F38 2B', 'packusdw', op('i16x8.narrow_i32x4_u')],
-  ['0F38 37', 'pcmpgtq', op('i64x2.gt_s')],
   ['0F38 38', 'pminsb', op('i8x16.min_s')],
   ['0F38 39', 'pminsd', op('i32x4.min_s')],
   ['0F38 3A', 'pminuw', op('i16x8.min_u')],
@@ -215,6 +217,7 @@ const ROWS: readonly (readonly [string, string, Binary, ((compute: Binary) => Bi
   ['0F38 3F', 'pmaxud', op('i32x4.max_u')],
   ['0F38 40', 'pmulld', op('i32x4.mul')],
 ]
+const SSE4_2: readonly Row[] = [['0F38 37', 'pcmpgtq', op('i64x2.gt_s')]]
 
 /** Shifts: opcode by register, opcode and digit by immediate. */
 const SHIFTS: readonly (readonly [string, string, string, Shift])[] = [
@@ -237,11 +240,17 @@ const INTEGER_BITWISE = ['DB', 'DF', 'EB', 'EF']
 /** Interleaving the low halves takes 32 bits of memory. */
 const mmxOperands = (name: string): string => (name.startsWith('punpckl') ? 'Pq Qd' : 'Pq Qq')
 
-export const sseInteger: readonly Form[] = [
-  ...ROWS.flatMap(([opcode, name, compute, narrow]) => [
+const formsOf = (rows: readonly Row[]): readonly Form[] =>
+  rows.flatMap(([opcode, name, compute, narrow]) => [
     form(`66 ${opcode} /r`, name, 'Vx Wx', binary(compute), THREE),
     ...(narrow === undefined ? [] : [form(`NP ${opcode} /r`, name, mmxOperands(name), mmx(binary(narrow(compute))))]),
-  ]),
+  ])
+
+export const sseInteger: readonly Form[] = [
+  ...formsOf(SSE2),
+  ...withFeature('ssse3', formsOf(SSSE3)),
+  ...withFeature('sse4_1', formsOf(SSE4_1)),
+  ...withFeature('sse4_2', formsOf(SSE4_2)),
   ...BITWISE.flatMap(([, name, compute], n) => [
     form(`66 0F ${INTEGER_BITWISE[n]} /r`, `p${name}`, 'Vx Wx', binary(compute), THREE),
     form(`NP 0F ${INTEGER_BITWISE[n]} /r`, `p${name}`, 'Pq Qq', mmx(binary(compute))),
@@ -257,8 +266,8 @@ export const sseInteger: readonly Form[] = [
   ...(['i8x16', 'i16x8', 'i32x4'] as const).flatMap((shape, n) => {
     const [opcode, name] = [`0F38 1${'CDE'[n]} /r`, `pabs${'bwd'[n]}`]
     return [
-      form(`66 ${opcode}`, name, 'Vx Wx', absolute(shape), { vex: 'Vx Wx' }),
-      form(`NP ${opcode}`, name, 'Pq Qq', mmx(absolute(shape))),
+      form(`66 ${opcode}`, name, 'Vx Wx', absolute(shape), { vex: 'Vx Wx', feature: 'ssse3' }),
+      form(`NP ${opcode}`, name, 'Pq Qq', mmx(absolute(shape)), { feature: 'ssse3' }),
     ]
   }),
 ]

@@ -2,7 +2,7 @@
 // The MMX rows beside them mean the low eight bytes (mmx.ts).
 
 import { add, or, pure, shl, shuffle } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { emptyRegisters, mmx, mmxStore } from '../mmx.js'
 import { lane, RDI, type Semantics } from '../semantics.js'
@@ -131,13 +131,15 @@ export const sseMove: readonly Form[] = [
   form('NP 0F 2B /r', 'movntps', 'Ma Va', move, { vex: 'Ma Va' }),
   form('66 0F 2B /r', 'movntpd', 'Ma Va', move, { vex: 'Ma Va' }),
   form('66 0F E7 /r', 'movntdq', 'Ma Va', move, { vex: 'Ma Va' }),
-  form('66 0F38 2A /r', 'movntdqa', 'Va Ma', move, { vex: 'Va Ma', feature256: 'avx2' }),
+  form('66 0F38 2A /r', 'movntdqa', 'Va Ma', move, { vex: 'Va Ma', feature: 'sse4_1', feature256: 'avx2' }),
   form('66 0F F7 /r', 'maskmovdqu', 'Vx Ux', storeSelected(16), { vex: 'Vo Uo L0' }),
-  form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move, { vex: 'Vx Mx' }),
-  form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow, { vex: 'Vq Wq L0' }),
-  form('VEX F2 0F 12 /r L1', 'vmovddup', 'Vx Wx', duplicateLow, { feature: 'avx' }),
-  form('F3 0F 12 /r', 'movsldup', 'Vx Wx', duplicate(0, 0, 2, 2), { vex: 'Vx Wx' }),
-  form('F3 0F 16 /r', 'movshdup', 'Vx Wx', duplicate(1, 1, 3, 3), { vex: 'Vx Wx' }),
+  ...withFeature('sse3', [
+    form('F2 0F F0 /r', 'lddqu', 'Vu Mu', move, { vex: 'Vx Mx' }),
+    form('F2 0F 12 /r', 'movddup', 'Vq Wq', duplicateLow, { vex: 'Vq Wq L0' }),
+    form('VEX F2 0F 12 /r L1', 'vmovddup', 'Vx Wx', duplicateLow, { feature: 'avx' }),
+    form('F3 0F 12 /r', 'movsldup', 'Vx Wx', duplicate(0, 0, 2, 2), { vex: 'Vx Wx' }),
+    form('F3 0F 16 /r', 'movshdup', 'Vx Wx', duplicate(1, 1, 3, 3), { vex: 'Vx Wx' }),
+  ]),
   form('NP 0F 6E /r W0', 'movd', 'Pq Ey', mmx(fromGeneral)),
   form('NP 0F 6E /r W1', 'movq', 'Pq Ey', mmx(fromGeneral)),
   form('NP 0F 7E /r W0', 'movd', 'Ey Pq', mmx(toGeneral)),

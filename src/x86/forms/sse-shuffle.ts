@@ -1,7 +1,7 @@
 // SSE rearrangements: shuffles, inserts, extracts, blends and widening moves, up to SSE4.1.
 
 import { and, pure, select, shrU } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { mmx } from '../mmx.js'
 import { type Sem, type Semantics, XMM0 } from '../semantics.js'
@@ -154,44 +154,52 @@ export const sseShuffle: readonly Form[] = [
   ),
   form('NP 0F C6 /r', 'shufps', 'Vx Wx Ib', shuffleSingles, { vex: 'Vx Hx Wx Ib' }),
   form('66 0F C6 /r', 'shufpd', 'Vx Wx Ib', shuffleDoubles, { vex: 'Vx Hx Wx Ib' }),
-  form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes(16), { vex: 'Vx Hx Wx' }),
-  form('66 0F3A 0F /r', 'palignr', 'Vx Wx Ib', align, { vex: 'Vx Hx Wx Ib' }),
+  ...withFeature('ssse3', [
+    form('66 0F38 00 /r', 'pshufb', 'Vx Wx', shuffleBytes(16), { vex: 'Vx Hx Wx' }),
+    form('66 0F3A 0F /r', 'palignr', 'Vx Wx Ib', align, { vex: 'Vx Hx Wx Ib' }),
+  ]),
   form('66 0F C4 /r', 'pinsrw', 'Vx Ed Ib', insertLane('i16x8'), { vex: 'Vo Ho Ed Ib L0' }),
   form('66 0F C5 /r', 'pextrw', 'Gd Ux Ib', extractLane('i16x8'), { vex: 'Gd Uo Ib L0' }),
-  form('66 0F3A 14 /r', 'pextrb', 'Ed Vx Ib', extractLane('i8x16'), { vex: 'Ed Vo Ib L0' }),
-  form('66 0F3A 15 /r', 'pextrw', 'Ed Vx Ib', extractLane('i16x8'), { vex: 'Ed Vo Ib L0' }),
-  form('66 0F3A 16 /r W0', 'pextrd', 'Ey Vx Ib', extractWide, { vex: 'Ey Vo Ib L0' }),
-  form('66 0F3A 16 /r W1', 'pextrq', 'Ey Vx Ib', extractWide, { vex: 'Ey Vo Ib L0' }),
-  form('66 0F3A 17 /r', 'extractps', 'Ed Vx Ib', extractLane('i32x4'), { vex: 'Ed Vo Ib L0' }),
-  form('66 0F3A 20 /r', 'pinsrb', 'Vx Ed Ib', insertLane('i8x16'), { vex: 'Vo Ho Ed Ib L0' }),
-  form('66 0F3A 21 /r', 'insertps', 'Vd Wd Ib', insertSingle, { vex: 'Vd Hd Wd Ib L0' }),
-  form('66 0F3A 22 /r W0', 'pinsrd', 'Vx Ey Ib', insertWide, { vex: 'Vo Ho Ey Ib L0' }),
-  form('66 0F3A 22 /r W1', 'pinsrq', 'Vx Ey Ib', insertWide, { vex: 'Vo Ho Ey Ib L0' }),
-  form('66 0F3A 0C /r', 'blendps', 'Vx Wx Ib', blendByImmediate('i32x4'), { vex: 'Vx Hx Wx Ib' }),
-  form('66 0F3A 0D /r', 'blendpd', 'Vx Wx Ib', blendByImmediate('i64x2'), { vex: 'Vx Hx Wx Ib' }),
-  form('66 0F3A 0E /r', 'pblendw', 'Vx Wx Ib', blendByImmediate('i16x8'), { vex: 'Vx Hx Wx Ib' }),
-  form('66 0F38 10 /r', 'pblendvb', 'Vx Wx', blendByXmm0('i8x16')),
-  form('66 0F38 14 /r', 'blendvps', 'Vx Wx', blendByXmm0('i32x4')),
-  form('66 0F38 15 /r', 'blendvpd', 'Vx Wx', blendByXmm0('i64x2')),
-  ...EXTENSIONS.flatMap(([digit, name, from, to, bytes]) => {
-    const operands = bytes === 8 ? 'Vx Wq' : bytes === 4 ? 'Vx Wd' : 'Vx Ww'
-    return [
-      ...(['s', 'u'] as const).flatMap((sign) => {
-        const opcode = `0F38 ${sign === 's' ? 2 : 3}${digit} /r`
-        const mnemonic = `pmov${sign === 's' ? 'sx' : 'zx'}${name}`
-        return [
-          form(`66 ${opcode}`, mnemonic, operands, extend(from, to, sign), { vex: `${operands.replace('x', 'o')} L0` }),
-          form(`VEX 66 ${opcode} L1`, `v${mnemonic}`, `Vx W${DOUBLED[bytes]}`, extendWhole(from, to, sign), {
-            whole: true,
-            feature: 'avx2',
-          }),
-        ]
-      }),
-    ]
-  }),
+  ...withFeature('sse4_1', [
+    form('66 0F3A 14 /r', 'pextrb', 'Ed Vx Ib', extractLane('i8x16'), { vex: 'Ed Vo Ib L0' }),
+    form('66 0F3A 15 /r', 'pextrw', 'Ed Vx Ib', extractLane('i16x8'), { vex: 'Ed Vo Ib L0' }),
+    form('66 0F3A 16 /r W0', 'pextrd', 'Ey Vx Ib', extractWide, { vex: 'Ey Vo Ib L0' }),
+    form('66 0F3A 16 /r W1', 'pextrq', 'Ey Vx Ib', extractWide, { vex: 'Ey Vo Ib L0' }),
+    form('66 0F3A 17 /r', 'extractps', 'Ed Vx Ib', extractLane('i32x4'), { vex: 'Ed Vo Ib L0' }),
+    form('66 0F3A 20 /r', 'pinsrb', 'Vx Ed Ib', insertLane('i8x16'), { vex: 'Vo Ho Ed Ib L0' }),
+    form('66 0F3A 21 /r', 'insertps', 'Vd Wd Ib', insertSingle, { vex: 'Vd Hd Wd Ib L0' }),
+    form('66 0F3A 22 /r W0', 'pinsrd', 'Vx Ey Ib', insertWide, { vex: 'Vo Ho Ey Ib L0' }),
+    form('66 0F3A 22 /r W1', 'pinsrq', 'Vx Ey Ib', insertWide, { vex: 'Vo Ho Ey Ib L0' }),
+    form('66 0F3A 0C /r', 'blendps', 'Vx Wx Ib', blendByImmediate('i32x4'), { vex: 'Vx Hx Wx Ib' }),
+    form('66 0F3A 0D /r', 'blendpd', 'Vx Wx Ib', blendByImmediate('i64x2'), { vex: 'Vx Hx Wx Ib' }),
+    form('66 0F3A 0E /r', 'pblendw', 'Vx Wx Ib', blendByImmediate('i16x8'), { vex: 'Vx Hx Wx Ib' }),
+    form('66 0F38 10 /r', 'pblendvb', 'Vx Wx', blendByXmm0('i8x16')),
+    form('66 0F38 14 /r', 'blendvps', 'Vx Wx', blendByXmm0('i32x4')),
+    form('66 0F38 15 /r', 'blendvpd', 'Vx Wx', blendByXmm0('i64x2')),
+    ...EXTENSIONS.flatMap(([digit, name, from, to, bytes]) => {
+      const operands = bytes === 8 ? 'Vx Wq' : bytes === 4 ? 'Vx Wd' : 'Vx Ww'
+      return [
+        ...(['s', 'u'] as const).flatMap((sign) => {
+          const opcode = `0F38 ${sign === 's' ? 2 : 3}${digit} /r`
+          const mnemonic = `pmov${sign === 's' ? 'sx' : 'zx'}${name}`
+          return [
+            form(`66 ${opcode}`, mnemonic, operands, extend(from, to, sign), {
+              vex: `${operands.replace('x', 'o')} L0`,
+            }),
+            form(`VEX 66 ${opcode} L1`, `v${mnemonic}`, `Vx W${DOUBLED[bytes]}`, extendWhole(from, to, sign), {
+              whole: true,
+              feature: 'avx2',
+            }),
+          ]
+        }),
+      ]
+    }),
+  ]),
   form('NP 0F 70 /r', 'pshufw', 'Pq Qq Ib', mmx(rearrange((v, imm) => shuffleWords(v, imm, false)))),
-  form('NP 0F38 00 /r', 'pshufb', 'Pq Qq', mmx(shuffleBytes(8))),
-  form('NP 0F3A 0F /r', 'palignr', 'Pq Qq Ib', mmx(alignEight)),
+  ...withFeature('ssse3', [
+    form('NP 0F38 00 /r', 'pshufb', 'Pq Qq', mmx(shuffleBytes(8))),
+    form('NP 0F3A 0F /r', 'palignr', 'Pq Qq Ib', mmx(alignEight)),
+  ]),
   form('NP 0F C4 /r', 'pinsrw', 'Pq Ed Ib', mmx(insertLane('i16x8', true))),
   form('NP 0F C5 /r', 'pextrw', 'Gd Nq Ib', mmx(extractLane('i16x8', true))),
 ]

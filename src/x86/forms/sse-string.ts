@@ -2,7 +2,7 @@
 
 import { and, eqz, ltU, or, pure, select, shl, shrS, sub, wrap, xor } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { lane, RAX, RCX, RDX, type Sem, type Semantics, XMM0 } from '../semantics.js'
 import { maskOfBits, ZERO } from '../vector.js'
@@ -62,10 +62,12 @@ const compare =
   }
 
 export const sseString: readonly Form[] = [
-  form('66 0F3A 60 /r W1', 'pcmpestrm', 'Vu Wu Ib', compare(false, 64), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
-  form('66 0F3A 60 /r', 'pcmpestrm', 'Vu Wu Ib', compare(false, 32), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
-  form('66 0F3A 61 /r W1', 'pcmpestri', 'Vu Wu Ib', compare(true, 64), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
-  form('66 0F3A 61 /r', 'pcmpestri', 'Vu Wu Ib', compare(true, 32), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
-  form('66 0F3A 62 /r', 'pcmpistrm', 'Vu Wu Ib', compare(false), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
-  form('66 0F3A 63 /r', 'pcmpistri', 'Vu Wu Ib', compare(true), { feature: 'sse4_2', vex: 'Vo Wo Ib L0' }),
+  ...withFeature('sse4_2', [
+    form('66 0F3A 60 /r W1', 'pcmpestrm', 'Vu Wu Ib', compare(false, 64), { vex: 'Vo Wo Ib L0' }),
+    form('66 0F3A 60 /r', 'pcmpestrm', 'Vu Wu Ib', compare(false, 32), { vex: 'Vo Wo Ib L0' }),
+    form('66 0F3A 61 /r W1', 'pcmpestri', 'Vu Wu Ib', compare(true, 64), { vex: 'Vo Wo Ib L0' }),
+    form('66 0F3A 61 /r', 'pcmpestri', 'Vu Wu Ib', compare(true, 32), { vex: 'Vo Wo Ib L0' }),
+    form('66 0F3A 62 /r', 'pcmpistrm', 'Vu Wu Ib', compare(false), { vex: 'Vo Wo Ib L0' }),
+    form('66 0F3A 63 /r', 'pcmpistri', 'Vu Wu Ib', compare(true), { vex: 'Vo Wo Ib L0' }),
+  ]),
 ]

@@ -2,7 +2,7 @@
 
 import { and, eqz, or, pure, rotl, shl, shrU } from '../expr.js'
 import { zeroParityCarryFlags } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { lane, type Semantics } from '../semantics.js'
 import { broadcast, IOTA, laneOf, lanes, pick, ZERO } from '../vector.js'
@@ -52,7 +52,9 @@ const slidingDifferences: Semantics = (s) => {
 }
 
 export const sse4: readonly Form[] = [
-  form('66 0F38 17 /r', 'ptest', 'Vx Wx', test, { vex: 'Vx Wx', whole: true }),
-  form('66 0F38 41 /r', 'phminposuw', 'Vx Wx', horizontalMinimum, { vex: 'Vo Wo L0' }),
-  form('66 0F3A 42 /r', 'mpsadbw', 'Vx Wx Ib', slidingDifferences, { vex: 'Vx Hx Wx Ib' }),
+  ...withFeature('sse4_1', [
+    form('66 0F38 17 /r', 'ptest', 'Vx Wx', test, { vex: 'Vx Wx', whole: true }),
+    form('66 0F38 41 /r', 'phminposuw', 'Vx Wx', horizontalMinimum, { vex: 'Vo Wo L0' }),
+    form('66 0F3A 42 /r', 'mpsadbw', 'Vx Wx Ib', slidingDifferences, { vex: 'Vx Hx Wx Ib' }),
+  ]),
 ]

@@ -6,7 +6,7 @@
 
 import { add, and, or, shl, shrU, wrap } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { type Form, form, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { RAX, type Sem, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
@@ -215,9 +215,11 @@ export const x87Forms: readonly Form[] = [
   x('DF /0', 'fild', 'Mw', loading(0xdf, 0, 16)),
   x('DB /0', 'fild', 'Md', loading(0xdb, 0, 32)),
   x('DF /5', 'fild', 'Mq', loading(0xdf, 5, 64)),
-  x('DF /1', 'fisttp', 'Mw', storing(0xdf, 1, 16)),
-  x('DB /1', 'fisttp', 'Md', storing(0xdb, 1, 32)),
-  x('DD /1', 'fisttp', 'Mq', storing(0xdd, 1, 64)),
+  ...withFeature('sse3', [
+    x('DF /1', 'fisttp', 'Mw', storing(0xdf, 1, 16)),
+    x('DB /1', 'fisttp', 'Md', storing(0xdb, 1, 32)),
+    x('DD /1', 'fisttp', 'Mq', storing(0xdd, 1, 64)),
+  ]),
   x('DF /2', 'fist', 'Mw', storing(0xdf, 2, 16)),
   x('DB /2', 'fist', 'Md', storing(0xdb, 2, 32)),
   x('DF /3', 'fistp', 'Mw', storing(0xdf, 3, 16)),
