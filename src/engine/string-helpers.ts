@@ -146,8 +146,8 @@ const scan = (fromLoad: string) => `
 
 const cmps = repeated(
   [RSI, RDI],
-  `${host('$from', RSI, READ)} ${host('$to', RDI, READ)} ${scan(load('$a', '(i32.add $from $i)'))}`,
-  `${element('$from', RSI, READ)} ${load('$a', '$from')} ${element('$to', RDI, READ)} ${load('$b', '$to')}`,
+  `${host('$to', RDI, READ)} ${host('$from', RSI, READ)} ${scan(load('$a', '(i32.add $from $i)'))}`,
+  `${element('$to', RDI, READ)} ${load('$b', '$to')} ${element('$from', RSI, READ)} ${load('$a', '$from')}`,
   compareFlags,
 )
 const accumulator = load('$a', `(i32.add $task (i32 ${GPR}))`)

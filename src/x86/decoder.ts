@@ -231,16 +231,17 @@ function decodeBody(address: number, out: Decoded): number {
   out.rex = rex !== 0
   let map = 0
   let length = 0
+  let misplaced = false
   out.vvvv = 0
   const vex = byte === 0xc4 || byte === 0xc5
   if (vex) {
     // No other size, repeat, lock or REX prefix may be there (SDM vol. 2A, 2.3.2 to 2.3.4).
-    if (has66 || rex !== 0 || out.lock || out.repeat !== 'none') return UNDEFINED
+    misplaced = has66 || rex !== 0 || out.lock || out.repeat !== 'none'
+    out.lock = false
     // R X B are inverted; the two-byte form has R alone.
     const first = byte === 0xc4 ? next8() : (next8Peek() & 0x80) | 0x61
     const second = next8()
     map = VEX_MAPS + (first & 0x1f)
-    if (map === VEX_MAPS || map > VEX_MAPS + 3) return UNDEFINED
     rex = ((first >> 5) ^ 7) & 7
     if (byte === 0xc4) rex |= (second >> 4) & 8
     out.vvvv = ((second >> 3) & 15) ^ 15
@@ -248,6 +249,7 @@ function decodeBody(address: number, out: Decoded): number {
     has66 = (second & 3) === 1
     out.repeat = (second & 3) === 2 ? 'f3' : (second & 3) === 3 ? 'f2' : 'none'
     byte = next8()
+    if (map === VEX_MAPS || map > VEX_MAPS + 3) return UNDEFINED
   } else if (byte === 0x0f) {
     map = 1
     byte = next8()
@@ -298,7 +300,6 @@ function decodeBody(address: number, out: Decoded): number {
       }
     }
     if (refused !== undefined && refused[2 * form.id + (width === 256 ? 1 : 0)] === 1) continue
-    if (out.lock && !(form.options.lock && form.modrm && !register)) return UNDEFINED
     out.form = form
     out.width = width
     out.reg = digit | ((rex & 4) << 1)
@@ -312,6 +313,9 @@ function decodeBody(address: number, out: Decoded): number {
       if ((modrm & 7) !== 4 || reg === vvvv || reg === index || vvvv === index) return UNDEFINED
     }
     decodeImmediates(form, width, out)
+    // After all bytes are read: one that is too long raises #GP rather than #UD.
+    if (misplaced) return UNDEFINED
+    if (out.lock && !(form.options.lock && form.modrm && !register)) return UNDEFINED
     if (form.operands[0]?.kind === 'T') out.immediateLow = modrm
     return OK
   }

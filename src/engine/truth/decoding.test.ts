@@ -100,7 +100,9 @@ describeNative(`random bytes (seed ${seed})`, () => {
     const found = new Map<string, string>()
     refused.forEach(({ one, signal }, n) => {
       const { signal: told, rip } = got[n] as Outcome
-      if (told !== signal || rip !== CODE_BASE)
+      // Of what nobody has defined, CPUs say one thing or the other when it is too long besides.
+      const either = codeOf(one.code) === 'INVALID' && (told === SIGILL || told === SIGSEGV)
+      if ((told !== signal && !either) || rip !== CODE_BASE)
         found.set(codeOf(one.code), `${hex(one.code)}: signal ${told} at +${rip - CODE_BASE}, here ${signal}`)
     })
     expect(Object.fromEntries(found)).toEqual({})

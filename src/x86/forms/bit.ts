@@ -45,7 +45,7 @@ const BIT_OPERATIONS: readonly BitOperation[] = [
 function reach(s: Sem, offset: Node, width: Width): Node {
   const unitLog = width === 64 ? 6 : width === 32 ? 5 : 4
   const units = shrS(sext64(signed(offset, width)), i64(unitLog))
-  return add(s.address(), shl(units, i64(unitLog - 3)))
+  return add(s.addressSized(add(s.offset(), shl(units, i64(unitLog - 3)))), s.segmentBase())
 }
 
 const bitOperation =

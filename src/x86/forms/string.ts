@@ -41,8 +41,9 @@ const load: Step = (s, width) => {
 }
 const difference = (s: Sem, width: Width, a: Node, b: Node) => s.flags(subFlags(width, a, b, cut(sub(a, b), width)))
 const compare: Step = (s, width) => {
-  const a = s.load(source(s), width)
-  difference(s, width, a, s.load(destination(s), width))
+  // This CPU reads the destination first, as its faults tell.
+  const b = s.load(destination(s), width)
+  difference(s, width, s.load(source(s), width), b)
   advance(s, width, RSI, RDI)
 }
 const scan: Step = (s, width) => {

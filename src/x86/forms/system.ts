@@ -200,7 +200,8 @@ export const system: readonly Form[] = [
   flush('66 0F AE /7', 'clflushopt'),
   flush('66 0F AE /6', 'clwb'),
   form('C8', 'enter', 'Iw Ib', enter, { default64: true }),
-  hint('F3 90', 'pause', ''),
+  // With REX.B it is xchg, whatever the prefix.
+  form('F3 90', 'pause', '', nothing, { register: 0 }),
   hint('0F 0D /r', 'prefetchw', 'Mb'),
   hint('0F 18 /r', 'prefetch', 'Ev'),
   ...[0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map((opcode) =>
