@@ -88,7 +88,7 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
 const namesOf = (mnemonic: string): readonly string[] => SAME[mnemonic] ?? [mnemonic]
 
 /** Encodings of covered mnemonics that Lego deliberately has not, by iced-x86's name: MMX, aliases of x87. */
-const UNCOVERED = /^(EVEX|MVEX)_|^Reservednop_|_mm(_|$)|_(DFD[08]|DCD[08]|D[DF]C8|DED0)$/
+const UNCOVERED = /^(EVEX|MVEX)_|^Reservednop_|_mm(_|$)/
 /** Rows that take a repeat prefix which is #UD on a CPU. */
 const TOLERANT = /^0F 77/
 

@@ -18,11 +18,11 @@ type Size = 16 | 32 | 64 | 80
 const halves = (value: Node): [Node, Node] => [wrap(value), wrap(shrU(value, i64(32)))]
 const at = (address: Node, offset: number): Node => add(address, i64(offset))
 
-/** A register form: the helper does everything. */
+/** A register form: the helper does everything. `reg` are bits to set in modrm.reg: that of an alias's documented form. */
 const register =
-  (opcode: number): Semantics =>
+  (opcode: number, reg = 0): Semantics =>
   (s) =>
-    x87(s, or(i32(opcode << 8), s.immediateByte()))
+    x87(s, or(i32((opcode << 8) | (reg << 3)), s.immediateByte()))
 
 const fixed =
   (operation: number): Semantics =>
@@ -240,6 +240,22 @@ export const x87Forms: readonly Form[] = [
   x('DD /5', 'fucomp', 'Tq', register(0xdd)),
   x('DD /0', 'ffree', 'Tq', register(0xdd)),
   ...Object.entries(NULLARY).map(([hex, name]) => x(`D9 ${hex}`, name, '', fixed(0xd900 | Number.parseInt(hex, 16)))),
+  // Encodings of the 8087's time that no manual lists any more and every CPU takes.
+  x('DC /2', 'fcom', 'Tq', register(0xd8)),
+  x('DC /3', 'fcomp', 'Tq', register(0xd8)),
+  x('DE /2', 'fcomp', 'Tq', register(0xd8, 1)),
+  x('DD /1', 'fxch', 'Tq', register(0xd9)),
+  x('DF /1', 'fxch', 'Tq', register(0xd9)),
+  x('DF /2', 'fstp', 'Tq', register(0xdd, 1)),
+  x('DF /3', 'fstp', 'Tq', register(0xdd)),
+  x('D9 /3', 'fstpnce', 'Tq', register(0xdd)),
+  x('DF /0', 'ffreep', 'Tq', (s) => {
+    register(0xdd)(s)
+    rotate(1)(s)
+  }),
+  x('DB E0', 'fneni', '', nothing),
+  x('DB E1', 'fndisi', '', nothing),
+  x('DB E4', 'fnsetpm', '', nothing),
   x('D9 D0', 'fnop', '', nothing),
   x('D9 F6', 'fdecstp', '', rotate(-1)),
   x('D9 F7', 'fincstp', '', rotate(1)),
