@@ -2,13 +2,14 @@
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
 import { parentPort, workerData } from 'node:worker_threads'
 import { dispatcher, newCounters } from '../../syscalls/table.js'
-import { E } from '../abi/errno.js'
+import { E, errnoName } from '../abi/errno.js'
+import { AT, O } from '../abi/fcntl.js'
 import { SIG } from '../abi/signal.js'
 import { exitCodeOf, isSignaled, termSignalOf } from '../abi/wait.js'
 import { Engine } from '../engine/engine.js'
 import type { Host } from '../host/host.js'
 import { linuxHost } from '../host/linux.js'
-import type { MemoryOptions } from '../processor/layout.js'
+import { CONTROL, CONTROL_BASE, type MemoryOptions } from '../processor/layout.js'
 import type { LoadFailure } from '../processor/loader.js'
 import { Processor } from '../processor/processor.js'
 import { parseMount } from '../storage/mounts.js'
@@ -31,11 +32,14 @@ const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
 /** The machine itself could not be put together, or lost a part. */
 const NOT_STARTED = 125
+/** As timeout(1). */
+const TIME_LIMIT = 124
 
 const encoder = new TextEncoder()
 
-function complain(host: Host, text: string): void {
-  host.write(STDERR, encoder.encode(text))
+/** Where lego's own lines go, or the errno of opening it. */
+function openLog(host: Host, { log }: RunOptions): number {
+  return log === null ? STDERR : host.openat(AT.FDCWD, log, O.WRONLY | O.CREAT | O.TRUNC | O.CLOEXEC, 0o666)
 }
 
 async function managerFor(options: RunOptions, host: Host, storage: StorageManager): Promise<MemoryMethods> {
@@ -56,6 +60,12 @@ const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
 /** Makes processor and guest; the status to exit with. Does not return when the guest died by a signal. */
 async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const host = linuxHost()
+  const log = openLog(host, options)
+  const complain = (text: string): void => void host.write(log < 0 ? STDERR : log, encoder.encode(text))
+  if (log < 0) {
+    complain(`lego: ${options.log}: cannot be written: ${errnoName(log)}\n`)
+    return NOT_STARTED
+  }
   const mounts = options.mounts.map((text) => parseMount(text)!)
   const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
   const manager = await managerFor(options, host, storage)
@@ -74,7 +84,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
       engine = new Engine({ ...parts, tier: options.engine, cpu, stackBytes: GUEST_CALL_BYTES, ...hot })
       return engine
     },
-    dispatch: dispatcher(counters, options.strace ? (line) => complain(host, `${line}\n`) : null),
+    dispatch: dispatcher(counters, options.strace ? (line) => complain(`${line}\n`) : null),
     deterministic: options.deterministic,
     seed: options.seed,
     startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
@@ -82,7 +92,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const { program, name, args, env, cwd } = options
   const failure = processor.start({ path: program, argv: [name, ...args], env, cwd })
   if (failure !== null) {
-    complain(host, `lego: ${program}: ${failure.reason}\n`)
+    complain(`lego: ${program}: ${failure.reason}\n`)
     return exitStatusOf(failure)
   }
   const { kernel } = processor
@@ -91,12 +101,16 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     const code = new Uint8Array(16)
     const known = task.memory.copyIn(task.rip, code) >= 0
     const bytes = known ? Array.from(code, hexByte).join(' ') : 'unreadable'
-    complain(host, `lego: illegal instruction at 0x${task.rip.toString(16)}: ${bytes}\n`)
+    complain(`lego: illegal instruction at 0x${task.rip.toString(16)}: ${bytes}\n`)
   }
   const status = processor.run()
   if (options.stats !== 'none') {
     const { reportStatistics } = await import('./statistics.js')
-    complain(host, reportStatistics(options.stats, kernel, counters, manager, engine))
+    complain(reportStatistics(options.stats, kernel, counters, manager, engine))
+  }
+  if (Atomics.load(new Int32Array(memory.buffer), (CONTROL_BASE >> 2) + CONTROL.ENDS) !== 0) {
+    complain(`lego: ${program}: ended after ${options.timeLimitSec} s, its --time-limit\n`)
+    return TIME_LIMIT
   }
   if (isSignaled(status)) host.dieBySignal(termSignalOf(status))
   return isSignaled(status) ? 128 + termSignalOf(status) : exitCodeOf(status)
@@ -111,7 +125,7 @@ async function main(): Promise<number> {
     const isTransport = error instanceof Error && error.name === 'TransportError'
     const isExport = error instanceof Error && error.message.startsWith('cannot export')
     if (!isTransport && !isExport) throw error
-    complain(linuxHost(), `lego: ${error.message}\n`)
+    linuxHost().write(STDERR, encoder.encode(`lego: ${error.message}\n`))
     return NOT_STARTED
   }
 }

@@ -28,6 +28,18 @@ test('--env replaces a variable that is there', () => {
   expect(options('--env', 'A=2', '--env', 'B=', 'p').env).toEqual(['A=2', 'B='])
 })
 
+test('the environment: what it is here, less --unset-env, or only what is named', () => {
+  expect(options('--env', 'B=1', '--unset-env', 'A', 'p').env).toEqual(['B=1'])
+  expect(options('--clean-env', '--env', 'B=1', 'p').env).toEqual(['B=1'])
+  expect(options('--clean-env', '--env', 'A', '--env', 'NOT_HERE', 'p').env).toEqual(['A=1'])
+  expect(options('--env', 'A=2', '--env', 'A', 'p').env).toEqual(['A=1'])
+})
+
+test('--argv0 is another name for the same program', () => {
+  expect(options('--argv0', 'sh', 'p', 'x')).toMatchObject({ program: 'p', name: 'sh', args: ['x'] })
+  expect(options('p')).toMatchObject({ program: 'p', name: 'p' })
+})
+
 test('with --root the program starts in / unless told otherwise', () => {
   expect(options('p').cwd).toBe('/here')
   expect(options('--root', 'x', 'p').cwd).toBe('/')
@@ -46,7 +58,11 @@ test.each([
   [['--vcpus', '16', '--excache', '1G', 'p'], 'a processor has 2048M'],
   [['--policy', 'best', 'p'], 'neither fifo nor lru'],
   [['--mount', 'x:y', 'p'], 'absolute DST'],
-  [['--env', 'A', 'p'], 'not NAME=VALUE'],
+  [['--env', '=A', 'p'], 'neither NAME=VALUE nor NAME'],
+  [['--unset-env', 'A=1', 'p'], 'no NAME'],
+  [['--argv0', '', 'p'], 'an empty name'],
+  [['--time-limit', 'soon', 'p'], 'not a number of seconds'],
+  [['--time-limit', '0', 'p'], 'not a number of seconds'],
   [['--memory', 'tcp:1', 'p'], 'not unix:PATH'],
   [['--strace=1', 'p'], 'takes no value'],
 ])('%j is refused: %s', (argv, complaint) => {

@@ -9,8 +9,8 @@ interface Option {
   /** What follows it; absent for a switch. `[x]` may only follow behind `=`. */
   readonly value?: string
   readonly help: string
-  /** What it changes; text is the complaint. */
-  parse(value: string, before: RunOptions): Partial<RunOptions> | string
+  /** What it changes; text is the complaint. `environment` is lego's own. */
+  parse(value: string, before: RunOptions, environment: NodeJS.ProcessEnv): Partial<RunOptions> | string
 }
 
 /** The hash table of code and room for a few blocks. */
@@ -20,6 +20,8 @@ const CODE_SIZE_ALL = 1 << 30
 
 const whole = (value: string, made: (number: number) => Partial<RunOptions>): Partial<RunOptions> | string =>
   /^\d+$/.test(value) ? made(Number(value)) : `${value} is not a whole number`
+
+const without = (env: readonly string[], name: string): string[] => env.filter((entry) => !entry.startsWith(`${name}=`))
 
 export const OPTIONS: readonly Option[] = [
   {
@@ -61,15 +63,46 @@ export const OPTIONS: readonly Option[] = [
   },
   {
     name: '--env',
-    value: 'K=V',
-    help: 'set a variable in its environment',
-    parse(value, { env }) {
-      if (!value.includes('=')) return `${value} is not NAME=VALUE`
-      const name = value.slice(0, value.indexOf('=') + 1)
-      return { env: [...env.filter((entry) => !entry.startsWith(name)), value] }
+    value: 'NAME[=VALUE]',
+    help: 'set a variable of its environment; without a value, as it is here',
+    parse(value, { env }, environment) {
+      const name = value.split('=', 1)[0]!
+      if (name === '') return `${value} is neither NAME=VALUE nor NAME`
+      const own = environment[name]
+      const entry = value.includes('=') ? value : own === undefined ? null : `${name}=${own}`
+      return { env: [...without(env, name), ...(entry === null ? [] : [entry])] }
     },
   },
+  {
+    name: '--unset-env',
+    value: 'NAME',
+    help: 'take a variable out of its environment',
+    parse: (value, { env }) =>
+      value === '' || value.includes('=') ? `${value} is no NAME` : { env: without(env, value) },
+  },
+  { name: '--clean-env', help: 'an empty environment; a later --env adds to it', parse: () => ({ env: [] }) },
   { name: '--cwd', value: 'DIR', help: 'start there', parse: (cwd) => ({ cwd }) },
+  {
+    name: '--argv0',
+    value: 'NAME',
+    help: 'what the program is called as: its argv[0]',
+    parse: (name) => (name === '' ? 'an empty name' : { name }),
+  },
+  {
+    name: '--time-limit',
+    value: 'SECONDS',
+    help: 'end the guest after this long, with status 124',
+    parse: (value) =>
+      /^(\d+\.?\d*|\.\d+)$/.test(value) && Number(value) > 0
+        ? { timeLimitSec: Number(value) }
+        : `${value} is not a number of seconds`,
+  },
+  {
+    name: '--log',
+    value: 'FILE',
+    help: 'write what lego itself says there: messages, --strace, --stats (default: stderr)',
+    parse: (log) => ({ log }),
+  },
   { name: '--strace', help: 'print every system call on stderr', parse: () => ({ strace: true }) },
   {
     name: '--stats',
@@ -150,7 +183,7 @@ Examples:
   lego memory --listen unix:/run/lego.sock & lego run --memory unix:/run/lego.sock ./prog
 
 Exit status: the program's; death by a signal is the program's too. 126: it cannot be executed, 127: not found,
-125: the machine could not be put together or lost a part, 2: usage.
+125: the machine could not be put together or lost a part, 124: --time-limit has passed, 2: usage.
 `
 
 export type Parsed = { readonly options: RunOptions } | { readonly problem: string } | { readonly help: true }
@@ -169,6 +202,8 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     mounts: [],
     env: Object.entries(environment).map(([name, value]) => `${name}=${value ?? ''}`),
     cwd,
+    log: null,
+    timeLimitSec: Infinity,
     strace: false,
     stats: 'none',
     deterministic: false,
@@ -197,13 +232,13 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     const value = equals >= 0 ? word.slice(equals + 1) : takesNext ? argv[++at] : ''
     if (value === undefined) return { problem: `${name} needs ${option.value}` }
     if (option.value === undefined && equals >= 0) return { problem: `${name} takes no value` }
-    const change = option.parse(value, draft)
+    const change = option.parse(value, draft, environment)
     if (typeof change === 'string') return { problem: `${name}: ${change}` }
     draft = { ...draft, ...change }
     if (name === '--cwd') startsElsewhere = true
   }
   if (at >= argv.length) return { problem: 'which program? See lego run --help' }
-  draft = { ...draft, program: argv[at]!, name: argv[at]!, args: argv.slice(at + 1) }
+  draft = { ...draft, program: argv[at]!, name: draft.name || argv[at]!, args: argv.slice(at + 1) }
   if (draft.root !== null && !startsElsewhere) draft = { ...draft, cwd: '/' }
   if (draft.deterministic && draft.vcpus > 1) return { problem: '--deterministic means one vCPU' }
   if (draft.codeSize === 0) {

@@ -16,6 +16,10 @@ export interface RunOptions {
   readonly mounts: readonly string[]
   readonly env: readonly string[]
   readonly cwd: string
+  /** Where lego's own lines go; null: stderr. */
+  readonly log: string | null
+  /** The guest is ended after this long; Infinity: never. */
+  readonly timeLimitSec: number
   readonly strace: boolean
   readonly stats: 'none' | 'text' | 'json'
   readonly deterministic: boolean

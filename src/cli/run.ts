@@ -36,10 +36,28 @@ function forwardSignals(words: Int32Array): void {
       const signal = constants.signals[name]
       Atomics.or(words, CONTROL_AT + CONTROL.SIGNALS_LOW, 1 << (signal - 1))
       pollRunning(words)
-      const eventfd = Atomics.load(words, CONTROL_AT + CONTROL.EVENTFD)
-      if (eventfd > 0) writeSync(eventfd, ONE)
+      wakeHome(words)
     })
   }
+}
+
+function wakeHome(words: Int32Array): void {
+  const eventfd = Atomics.load(words, CONTROL_AT + CONTROL.EVENTFD)
+  if (eventfd > 0) writeSync(eventfd, ONE)
+}
+
+/** setTimeout's longest, 24 days: a longer limit is none. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
+/** The guest ends as by SIGKILL; its worker says why. */
+function endAfter(words: Int32Array, seconds: number): NodeJS.Timeout | undefined {
+  const timeout_ms = seconds * 1000
+  if (timeout_ms > TIMEOUT_MS_MAX) return undefined
+  return setTimeout(() => {
+    Atomics.store(words, CONTROL_AT + CONTROL.ENDS, 1)
+    pollRunning(words)
+    wakeHome(words)
+  }, timeout_ms)
 }
 
 function pollRunning(words: Int32Array): void {
@@ -94,6 +112,7 @@ export function run(options: RunOptions): Promise<number> {
     stderr: true,
   })
   forwardSignals(words)
+  const limit = endAfter(words, options.timeLimitSec)
   keepInterpreter()
   const ticks = setInterval(() => {
     if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) === 0) return
@@ -105,6 +124,7 @@ export function run(options: RunOptions): Promise<number> {
     worker.on('message', (vcpu: number) => startVcpu({ options, cache, memory, vcpu }).on('error', reject))
     worker.on('exit', (status) => {
       clearInterval(ticks)
+      clearTimeout(limit)
       resolve(status)
     })
   })

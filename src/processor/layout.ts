@@ -47,6 +47,8 @@ export const CONTROL = {
   WANT_TICKS: 4,
   /** The home vCPU waits in ppoll, or is about to: whoever wants it writes to the eventfd. */
   SLEEPS: 5,
+  /** Non-zero: the guest is to be ended, with all its processes. */
+  ENDS: 6,
 } as const
 
 /** Bytes of a vCPU's mailbox. */

@@ -176,7 +176,7 @@ export class Scheduler {
       if (this.#current === task && Atomics.exchange(words, poll, 0) !== 0) {
         this.#lookAround()
         this.#serveOthers()
-        if (this.#current === task && this.#runnable.length > 0) {
+        if (this.#current === task && (this.#runnable.length > 0 || this.#finished)) {
           this.#yield(task)
           break
         }
@@ -432,7 +432,12 @@ export class Scheduler {
   #takeHostSignals(): void {
     const { words, init, processes } = this.#kernel
     const low = Atomics.exchange(words, CONTROL_AT + CONTROL.SIGNALS_LOW, 0)
-    if (low === 0 || init === null) return
+    if (init === null) return
+    if (Atomics.load(words, CONTROL_AT + CONTROL.ENDS) !== 0) {
+      this.#kernel.lifecycle.killBySignal(init, SIG.KILL)
+      return
+    }
+    if (low === 0) return
     for (let signal = 1; signal <= 31; signal++) {
       if (((low >>> (signal - 1)) & 1) === 0) continue
       // What the terminal sends goes to the foreground group; everything else was meant for the program that was started.
