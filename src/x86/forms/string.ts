@@ -41,7 +41,7 @@ const load: Step = (s, width) => {
 }
 const difference = (s: Sem, width: Width, a: Node, b: Node) => s.flags(subFlags(width, a, b, cut(sub(a, b), width)))
 const compare: Step = (s, width) => {
-  // This CPU reads the destination first, as its faults tell.
+  // As Zen 4 does, by its faults; Zen 5 reads the source first.
   const b = s.load(destination(s), width)
   difference(s, width, s.load(source(s), width), b)
   advance(s, width, RSI, RDI)
