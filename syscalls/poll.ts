@@ -3,19 +3,16 @@
 import { E, err } from '../src/abi/errno.js'
 import { POLL, POLLFD, POLLFD_SIZE } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
-import { SIG } from '../src/abi/signal.js'
-import { isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, writeTime } from '../src/abi/time.js'
+import { SIGSET_SIZE } from '../src/abi/signal.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { Int, Pointer, Size, Uint } from './arguments.js'
+import { deadline, finish, giveBack, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
 import { full, syscall } from './define.js'
 
 /** What files that are always ready answer (DEFAULT_POLLMASK, linux/poll.h). */
 const ALWAYS_READY = POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM
-const NEVER = Infinity
-const SIGSET_SIZE = 8
-const UNBLOCKABLE_LOW = (1 << (SIG.KILL - 1)) | (1 << (SIG.STOP - 1))
 
 let pollfds = new Int32Array(64)
 /** Index of the asked descriptor for each of `pollfds`. */
@@ -40,7 +37,7 @@ function look(task: Task, fds: Int32Array, events: Int32Array, revents: Int32Arr
     else if (file.pollFd < 0) revents[index] = wanted & ALWAYS_READY
     else {
       pollfds[2 * asked] = file.pollFd
-      pollfds[2 * asked + 1] = wanted
+      pollfds[2 * asked + 1] = wanted & file.pollMask
       askers[asked++] = index
     }
     if (revents[index] !== 0) ready++
@@ -62,71 +59,11 @@ function waitFor(task: Task, fds: Int32Array, events: Int32Array, count: number)
   wait.fds.length = 0
   for (let index = 0; index < count; index++) {
     const file = fds[index]! < 0 ? undefined : process.files.get(fds[index]!)
-    if (file !== undefined && file.pollFd >= 0) wait.fds.push(file.pollFd, events[index]! & 0xffff)
+    if (file !== undefined && file.pollFd >= 0) wait.fds.push(file.pollFd, events[index]! & file.pollMask & 0xffff)
   }
   // poll(2) and select(2) are never restarted after a handler: signal(7).
   wait.restarts = false
   return BLOCK
-}
-
-/** On its first run: the deadline. Later it is in the wait. */
-function deadline(task: Task, timeoutNsec: number): void {
-  if (task.wait.active) return
-  task.wait.deadlineNsec = timeoutNsec === NEVER ? NEVER : task.kernel.clock.monotonicNsec() + timeoutNsec
-}
-
-/** A signal that came before counts more than a time-out of nothing: the call waits for it to be taken. */
-function isOver(task: Task): boolean {
-  const { deadlineNsec, active } = task.wait
-  if (deadlineNsec === NEVER || (!active && task.hasDeliverable)) return false
-  return task.kernel.clock.monotonicNsec() >= deadlineNsec
-}
-
-/** A call that never waited leaves nothing behind. */
-function finish(task: Task, result: number): number {
-  if (!task.wait.active) task.wait.clear()
-  return result
-}
-
-/** Nanoseconds of a struct timespec, or of a timeval with `unit` 1000; NEVER for a null pointer, an errno. */
-function timeout(task: Task, address: number, unit: number): number {
-  if (address === 0) return NEVER
-  if (task.memory.load(address, TIMESPEC_SIZE) < 0) return err(E.FAULT)
-  const sec = readSeconds(task.memory.scratch, 0)
-  const fraction = readFraction(task.memory.scratch, 0)
-  if (sec < 0 || fraction < 0 || (unit === 1 && !isNanoseconds(fraction))) return err(E.INVAL)
-  return sec * 1e9 + fraction * unit
-}
-
-/** The time that is left goes back to the program. */
-function giveBack(task: Task, address: number, unit: number): void {
-  const { deadlineNsec } = task.wait
-  if (address === 0 || deadlineNsec === NEVER) return
-  const left = Math.max(0, deadlineNsec - task.kernel.clock.monotonicNsec())
-  const sec = Math.floor(left / 1e9)
-  writeTime(task.memory.scratch, 0, sec, Math.floor((left - sec * 1e9) / unit))
-  // A read-only structure is left alone (poll_select_finish, fs/select.c).
-  task.memory.store(address, TIMEVAL_SIZE)
-}
-
-/** Puts the mask of ppoll and pselect in force, once; an errno. */
-function mask(task: Task, address: number): number {
-  if (address === 0 || task.wait.active) return 0
-  if (task.memory.load(address, SIGSET_SIZE) < 0) return err(E.FAULT)
-  task.savedMaskLow = task.maskLow
-  task.savedMaskHigh = task.maskHigh
-  task.hasSavedMask = true
-  task.maskLow = task.memory.scratch.getInt32(0, true) & ~UNBLOCKABLE_LOW
-  task.maskHigh = task.memory.scratch.getInt32(4, true)
-  return 0
-}
-
-/** The call ends by itself: the mask goes back. When a handler ends it, the handler's frame has the old one. */
-function unmask(task: Task): void {
-  if (!task.hasSavedMask) return
-  task.maskLow = task.savedMaskLow
-  task.maskHigh = task.savedMaskHigh
-  task.hasSavedMask = false
 }
 
 let fdsOf = new Int32Array(64)

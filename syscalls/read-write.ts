@@ -107,7 +107,7 @@ function transferAll(task: Task, fd: number, buf: number, count: number): Outcom
 function positioned(task: Task, fd: number, access: number, buf: number, count: number, offset: number): Outcome {
   if (offset < 0) return err(E.INVAL)
   const file = task.process.files.get(fd)
-  if (file !== undefined && file.pollFd >= 0) return err(E.SPIPE)
+  if (file !== undefined && file.pollFd >= 0 && !file.seeks) return err(E.SPIPE)
   return transfer(task, fd, access, buf, count, offset)
 }
 

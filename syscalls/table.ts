@@ -6,6 +6,7 @@ import * as attributes from './attributes.js'
 import type { Syscall } from './define.js'
 import * as descriptors from './descriptors.js'
 import * as directory from './directory.js'
+import * as epoll from './epoll.js'
 import * as exit from './exit.js'
 import * as fcntl from './fcntl.js'
 import * as ids from './ids.js'
@@ -44,6 +45,7 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   attributes,
   sync,
   poll,
+  epoll,
   terminal,
   xattr,
 ]

@@ -106,6 +106,11 @@ export interface Host {
   /** Fills out[0] (read end) and out[1] (write end). */
   pipe2(out: Int32Array, flags: number): number
   eventfd(initial: number, flags: number): number
+  epollCreate(flags: number): number
+  /** `key` comes back with the descriptor's events. */
+  epollCtl(epollFd: number, operation: number, fd: number, events: number, key: number): number
+  /** Never waits. Fills `out` with at most `count` pairs (events, key). */
+  epollWait(epollFd: number, out: Int32Array, count: number): number
   /**
    * `pollfds` holds `count` struct pollfd as two words each: fd, then events | revents << 16. Blocks the thread up to `timeoutNsec` (-1: for ever).
    * Returns the number of ready descriptors.

@@ -26,6 +26,9 @@ const SEGMENTS = 1024
 const SCRATCH_SIZE = SEGMENTS + IOV_MAX * IOVEC_SIZE
 const TIMES = 0
 const OFFSETS = 0
+/** struct epoll_event is packed on x86-64 alone. */
+const EPOLL_DATA = process.arch === 'x64' ? 4 : 8
+const EPOLL_SIZE = EPOLL_DATA + 8
 const DEATH_WAIT_NSEC = 1e9
 
 export function linuxHost(): Host {
@@ -269,6 +272,26 @@ class LinuxHost implements Host {
 
   eventfd(initial: number, flags: number): number {
     return this.#checked(this.#call.eventfd(initial, flags))
+  }
+
+  epollCreate(flags: number): number {
+    return this.#checked(this.#call.epollCreate(flags))
+  }
+
+  epollCtl(epollFd: number, operation: number, fd: number, events: number, key: number): number {
+    this.#scratch.setInt32(0, events, true)
+    this.#scratch.setInt32(EPOLL_DATA, key, true)
+    return this.#checked(this.#call.epollCtl(epollFd, operation, fd, this.#at))
+  }
+
+  epollWait(epollFd: number, out: Int32Array, count: number): number {
+    const room = Math.min(count, Math.floor(SCRATCH_SIZE / EPOLL_SIZE))
+    const result = this.#checked(this.#call.epollWait(epollFd, this.#at, room, 0))
+    for (let index = 0; index < result; index++) {
+      out[2 * index] = this.#scratch.getInt32(index * EPOLL_SIZE, true)
+      out[2 * index + 1] = this.#scratch.getInt32(index * EPOLL_SIZE + EPOLL_DATA, true)
+    }
+    return result
   }
 
   ppoll(pollfds: Int32Array, count: number, timeoutNsec: number): number {

@@ -11,9 +11,15 @@ import type { Segments } from './guest-memory.js'
 import { releaseLocks } from './record-locks.js'
 import type { Storage } from './storage.js'
 
+/** Whoever watches a description (epoll(7)) forgets it when its last descriptor is closed. */
+export interface Watcher {
+  forget(description: Description): void
+}
+
 export abstract class Description {
   /** Descriptors that refer to it. */
   references = 0
+  readonly watchers = new Set<Watcher>()
   /** What F_GETFL shows: access mode and status flags. */
   flags: number
   constructor(flags: number) {
@@ -27,6 +33,10 @@ export abstract class Description {
   }
   /** Descriptor of the host to poll; -1: always ready. */
   abstract readonly pollFd: number
+  /** Of the events of `pollFd`, those that are this file's. */
+  get pollMask(): number {
+    return 0xffff
+  }
   /** Whether a transfer goes on until it is complete, as for regular files. */
   abstract readonly fills: boolean
   /** `offset` -1: at the current one, which moves. */
@@ -146,7 +156,6 @@ export class HostFile extends Description {
   readonly #host: Host
   readonly #window: MemoryWindow
   readonly #owned: boolean
-  readonly #isCharacterDevice: boolean
   readonly #isFifo: boolean
   readonly #poll = new Int32Array(2)
 
@@ -165,11 +174,11 @@ export class HostFile extends Description {
     this.nonblocking = nonblocking || this.fills
     this.#owned = owned
     this.#isFifo = (mode & S.IFMT) === S.IFIFO
-    this.#isCharacterDevice = (mode & S.IFMT) === S.IFCHR
   }
 
+  /** The host knows: pipes and terminals do not, devices and event descriptors do. */
   override get seeks(): boolean {
-    return this.fills || this.#isCharacterDevice
+    return this.fills || this.#host.lseek(this.fd, 0, SEEK.CUR) >= 0
   }
 
   override isReadyFor(events: number): boolean {
@@ -300,6 +309,8 @@ export class FileTable {
   /** A descriptor less; the table's record locks of the file go with any of them (fcntl(2)). */
   #drop(description: Description): void {
     if (description instanceof StorageFile) releaseLocks(description.storage, description.handle.key, this)
-    if (--description.references === 0) description.close()
+    if (--description.references > 0) return
+    for (const watcher of description.watchers) watcher.forget(description)
+    description.close()
   }
 }
