@@ -467,6 +467,11 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     copy(index, 0)
     setImage(index, significand, signAndExponent)
   }
+  /** fstpnce: when st(0) is empty, st(i) stays as it is and there is no fault. */
+  const moveWithoutCheck = (index: number) => {
+    if (!isEmpty(0)) copy(0, index)
+    pop()
+  }
   /** fld st(i) counts before the push. */
   const duplicate = (index: number) => {
     const missing = isEmpty(index)
@@ -487,6 +492,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
       case 0xd9:
         if (digit === 0) return duplicate(rm)
         if (digit === 1) return exchange(rm)
+        if (digit === 3) return moveWithoutCheck(rm)
         return NULLARY[(digit - 4) * 8 + rm]?.()
       case 0xda:
       case 0xdb:

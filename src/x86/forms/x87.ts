@@ -248,9 +248,10 @@ export const x87Forms: readonly Form[] = [
   x('DF /1', 'fxch', 'Tq', register(0xd9)),
   x('DF /2', 'fstp', 'Tq', register(0xdd, 1)),
   x('DF /3', 'fstp', 'Tq', register(0xdd)),
-  x('D9 /3', 'fstpnce', 'Tq', register(0xdd)),
+  x('D9 /3', 'fstpnce', 'Tq', register(0xd9)),
   x('DF /0', 'ffreep', 'Tq', (s) => {
     register(0xdd)(s)
+    fixed(0xddc0)(s)
     rotate(1)(s)
   }),
   x('DB E0', 'fneni', '', nothing),
