@@ -70,6 +70,7 @@ function wait(task: Task, epfd: number, address: number, count: number): Outcome
   const file = process.files.get(epfd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
   if (!(file instanceof EpollFile)) return err(E.INVAL)
+  task.kernel.timers.expireNow(task.kernel.clock)
   const found = file.take(count, (index, events, dataLow, dataHigh) => {
     const at = index * EPOLL_EVENT_SIZE
     scratch.setInt32(at, events, true)

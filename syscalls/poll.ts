@@ -6,6 +6,7 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { SIGSET_SIZE } from '../src/abi/signal.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
+import { SignalFile } from '../src/processor/signal-file.js'
 import type { Task } from '../src/processor/task.js'
 import { Int, Pointer, Size, Uint } from './arguments.js'
 import { deadline, finish, giveBack, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
@@ -34,7 +35,10 @@ function look(task: Task, fds: Int32Array, events: Int32Array, revents: Int32Arr
     const file = files.get(fd)
     const wanted = events[index]! & 0xffff
     if (file === undefined) revents[index] = POLL.NVAL
-    else if (file.pollFd < 0) revents[index] = wanted & ALWAYS_READY
+    else if (file instanceof SignalFile) {
+      file.reader = task
+      revents[index] = file.isReadyFor(wanted) ? wanted & file.pollMask : 0
+    } else if (file.pollFd < 0) revents[index] = wanted & ALWAYS_READY
     else {
       pollfds[2 * asked] = file.pollFd
       pollfds[2 * asked + 1] = wanted & file.pollMask
@@ -42,6 +46,7 @@ function look(task: Task, fds: Int32Array, events: Int32Array, revents: Int32Arr
     }
     if (revents[index] !== 0) ready++
   }
+  task.kernel.timers.expireNow(task.kernel.clock)
   if (asked === 0) return ready
   const result = task.kernel.host.ppoll(pollfds, asked, 0)
   if (result <= 0) return ready

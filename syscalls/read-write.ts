@@ -3,9 +3,11 @@
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
 import { IOV_MAX, IOVEC_SIZE, RWF, readIovecBase, readIovecLength } from '../src/abi/uio.js'
+import { EventFile } from '../src/processor/event-file.js'
 import { type Description, StorageFile } from '../src/processor/files.js'
 import type { Segments } from '../src/processor/guest-memory.js'
 import type { Outcome } from '../src/processor/kernel.js'
+import { SignalFile } from '../src/processor/signal-file.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Flags, InBuffer, Int, Offset, OutBuffer, Pointer, Size } from './arguments.js'
 import { POLLIN, READ, settle, WRITE } from './blocking.js'
@@ -57,6 +59,7 @@ function move(task: Task, file: Description, access: number, address: number, co
 function transfer(task: Task, fd: number, access: number, address: number, count: number, offset: number): Outcome {
   const file = task.process.files.get(fd)
   if (file === undefined || !(access === READ ? file.readable : file.writable)) return err(E.BADF)
+  if (file instanceof SignalFile) file.reader = task
   const length = Math.min(count, COUNT_MAX)
   // A zero-length call still sees errors of its descriptor, and nothing else.
   if (length === 0) return 0
@@ -107,7 +110,7 @@ function transferAll(task: Task, fd: number, buf: number, count: number): Outcom
 function positioned(task: Task, fd: number, access: number, buf: number, count: number, offset: number): Outcome {
   if (offset < 0) return err(E.INVAL)
   const file = task.process.files.get(fd)
-  if (file !== undefined && file.pollFd >= 0 && !file.seeks) return err(E.SPIPE)
+  if (file !== undefined && file.pollFd >= 0 && (!file.seeks || file instanceof EventFile)) return err(E.SPIPE)
   return transfer(task, fd, access, buf, count, offset)
 }
 

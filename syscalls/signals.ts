@@ -1,15 +1,19 @@
 // sigaction(2), sigprocmask(2), sigreturn(2), sigaltstack(2), sigsuspend(2), sigpending(2), kill(2), tgkill(2), pause(2), sigtimedwait(2).
 import { E, err } from '../src/abi/errno.js'
+import { O } from '../src/abi/fcntl.js'
+import { RLIMIT } from '../src/abi/resource.js'
 import {
   hasSignal,
   MINSIGSTKSZ,
   NSIG,
+  SFD,
   SI,
   SIG,
   SIG_DFL,
   SIG_HOW,
   SIGACTION,
   SIGACTION_SIZE,
+  SIGINFO,
   SIGINFO_SIZE,
   SIGSET_SIZE,
   SS,
@@ -17,10 +21,12 @@ import {
   STACK_SIZE,
   UNBLOCKABLE_LOW,
 } from '../src/abi/signal.js'
-import { readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
+import { isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
 import { readUnsigned, writeWord } from '../src/abi/word.js'
+import { newEvent } from '../src/processor/event-file.js'
 import { BLOCK, type Outcome, REDIRECT } from '../src/processor/kernel.js'
 import type { Process } from '../src/processor/process.js'
+import { SignalFile } from '../src/processor/signal-file.js'
 import { altStackFlagsNow, onAltStack, popFrame, writeInfo } from '../src/processor/signal-frame.js'
 import {
   forceSignal,
@@ -29,10 +35,11 @@ import {
   sendToProcess,
   sendToTask,
   setAction,
+  showSignals,
   signalInfo,
 } from '../src/processor/signals.js'
 import { RSP, type Task } from '../src/processor/task.js'
-import { Int, Pointer, Signal, Size } from './arguments.js'
+import { Fd, Flags, Int, Pointer, Signal, Size } from './arguments.js'
 import { full, syscall } from './define.js'
 
 export const rt_sigaction = syscall({
@@ -208,11 +215,18 @@ export const rt_sigtimedwait = syscall({
     if (memory.load(set, SIGSET_SIZE) < 0) return err(E.FAULT)
     const low = scratch.getInt32(0, true) & ~UNBLOCKABLE_LOW
     const high = scratch.getInt32(4, true)
+    let waitNsec = Infinity
+    if (!wait.active && timeout !== 0) {
+      if (memory.load(timeout, TIMESPEC_SIZE) < 0) return err(E.FAULT)
+      if (readSeconds(scratch, 0) < 0 || !isNanoseconds(readFraction(scratch, 0))) return err(E.INVAL)
+      waitNsec = readSeconds(scratch, 0) * 1e9 + readFraction(scratch, 0)
+    }
     // They are normally blocked, and so do not wake the task by themselves: it looks again at each one sent.
     for (const pending of [task.pending, task.process.pending]) {
       for (let signal = 1; signal <= NSIG; signal++) {
         if (!hasSignal(pending.low & low, pending.high & high, signal)) continue
         const taken = pending.take(signal)
+        showSignals(task.process)
         if (info === 0) return signal
         for (let at = 0; at < SIGINFO_SIZE; at += 4) scratch.setInt32(at, 0, true)
         writeInfo(scratch, 0, taken)
@@ -222,11 +236,7 @@ export const rt_sigtimedwait = syscall({
     }
     const now = task.kernel.clock.monotonicNsec()
     if (!wait.active) {
-      wait.deadlineNsec = Infinity
-      if (timeout !== 0) {
-        if (memory.load(timeout, TIMESPEC_SIZE) < 0) return err(E.FAULT)
-        wait.deadlineNsec = now + readSeconds(scratch, 0) * 1e9 + readFraction(scratch, 0)
-      }
+      wait.deadlineNsec = now + waitNsec
       wait.restarts = false
       wait.signalsLow = low
       wait.signalsHigh = high
@@ -293,4 +303,110 @@ export const tgkill = syscall({
   support: full,
   args: { tgid: Int, tid: Int, signal: Signal },
   run: (task, { tgid, tid, signal }) => (tgid <= 0 ? err(E.INVAL) : killThread(task, tgid, tid, signal)),
+})
+
+/** What rt_sigqueueinfo(2) sends: the caller's siginfo; only to itself may a program speak as the kernel or as kill(2) do. */
+function queued(task: Task, signal: number, address: number, toItself: boolean): SignalInfo | number {
+  if (task.memory.load(address, SIGINFO_SIZE) < 0) return err(E.FAULT)
+  const { scratch } = task.memory
+  const code = scratch.getInt32(SIGINFO.CODE, true)
+  if ((code >= 0 || code === SI.TKILL) && !toItself) return err(E.PERM)
+  return signalInfo(signal, code, {
+    errno: scratch.getInt32(SIGINFO.ERRNO, true),
+    pid: scratch.getInt32(SIGINFO.PID, true),
+    uid: scratch.getUint32(SIGINFO.UID, true),
+    valueLow: scratch.getInt32(SIGINFO.VALUE, true),
+    valueHigh: scratch.getInt32(SIGINFO.VALUE + 4, true),
+    status: scratch.getInt32(SIGINFO.STATUS, true),
+    address: scratch.getBigUint64(SIGINFO.ADDR, true),
+  })
+}
+
+/** RLIMIT_SIGPENDING counts the queued signals of a user; here, of the process. */
+function hasRoom({ pending, tasks, limits }: Process): boolean {
+  let count = pending.count
+  for (const task of tasks) count += task.pending.count
+  return count < limits[RLIMIT.SIGPENDING]!.current
+}
+
+export const rt_sigqueueinfo = syscall({
+  number: 129,
+  name: 'rt_sigqueueinfo',
+  returns: Int,
+  support: full,
+  args: { pid: Int, signal: Signal, info: Pointer },
+  run(task, { pid, signal, info: address }) {
+    const info = queued(task, signal, address, pid === task.process.pid)
+    if (typeof info === 'number') return info
+    const target = task.kernel.processes.get(pid)
+    if (pid <= 0 || target === undefined) return err(E.SRCH)
+    if (signal < 0 || signal > NSIG) return err(E.INVAL)
+    if (!maySignal(task.process, target, signal)) return err(E.PERM)
+    if (signal >= 32 && !hasRoom(target)) return err(E.AGAIN)
+    if (signal !== 0) sendToProcess(target, info)
+    return 0
+  },
+})
+
+export const rt_tgsigqueueinfo = syscall({
+  number: 297,
+  name: 'rt_tgsigqueueinfo',
+  returns: Int,
+  support: full,
+  args: { tgid: Int, tid: Int, signal: Signal, info: Pointer },
+  run(task, { tgid, tid, signal, info: address }) {
+    if (tgid <= 0 || tid <= 0) return task.memory.load(address, SIGINFO_SIZE) < 0 ? err(E.FAULT) : err(E.INVAL)
+    const target = task.kernel.tasks.get(tid)
+    const info = queued(task, signal, address, target?.process === task.process)
+    if (typeof info === 'number') return info
+    if (target === undefined || target.process.pid !== tgid) return err(E.SRCH)
+    if (signal < 0 || signal > NSIG) return err(E.INVAL)
+    if (!maySignal(task.process, target.process, signal)) return err(E.PERM)
+    if (signal >= 32 && !hasRoom(target.process)) return err(E.AGAIN)
+    if (signal !== 0) sendToTask(target, info)
+    return 0
+  },
+})
+
+function signalDescriptor(task: Task, fd: number, mask: number, size: number, flags: number): number {
+  if (size !== SIGSET_SIZE) return err(E.INVAL)
+  if (task.memory.load(mask, SIGSET_SIZE) < 0) return err(E.FAULT)
+  if ((flags & ~(SFD.NONBLOCK | SFD.CLOEXEC)) !== 0) return err(E.INVAL)
+  const maskLow = task.memory.scratch.getInt32(0, true) & ~UNBLOCKABLE_LOW
+  const maskHigh = task.memory.scratch.getInt32(4, true)
+  const { files, limits } = task.process
+  if (fd !== -1) {
+    const known = files.get(fd)
+    if (known === undefined || (known.flags & O.PATH) !== 0) return err(E.BADF)
+    if (!(known instanceof SignalFile)) return err(E.INVAL)
+    known.show(maskLow, maskHigh)
+    return fd
+  }
+  const { host, bytes } = task.kernel
+  const event = newEvent(host)
+  if (event < 0) return event
+  const file = new SignalFile(host, bytes, event, task)
+  file.flags |= flags & SFD.NONBLOCK
+  file.show(maskLow, maskHigh)
+  const made = files.add(file, (flags & SFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
+  if (made < 0) file.close()
+  return made
+}
+
+export const signalfd = syscall({
+  number: 282,
+  name: 'signalfd',
+  returns: Fd,
+  support: full,
+  args: { fd: Fd, mask: Pointer, size: Size },
+  run: (task, { fd, mask, size }) => signalDescriptor(task, fd, mask, size, 0),
+})
+
+export const signalfd4 = syscall({
+  number: 289,
+  name: 'signalfd4',
+  returns: Fd,
+  support: full,
+  args: { fd: Fd, mask: Pointer, size: Size, flags: Flags },
+  run: (task, { fd, mask, size, flags }) => signalDescriptor(task, fd, mask, size, flags),
 })

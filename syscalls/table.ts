@@ -24,6 +24,7 @@ import * as system from './system.js'
 import * as terminal from './terminal.js'
 import * as threads from './threads.js'
 import * as time from './time.js'
+import * as timers from './timers.js'
 import * as xattr from './xattr.js'
 
 const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
@@ -37,6 +38,7 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   ids,
   threads,
   time,
+  timers,
   system,
   open,
   stat,

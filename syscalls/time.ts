@@ -19,8 +19,10 @@ import { writeWord } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { IntervalTimer, Process } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
+import { Timer } from '../src/processor/timers.js'
 import { Flags, Int, Pointer, Uint } from './arguments.js'
-import { full, partial, syscall } from './define.js'
+import { readClock, type TimerClock, timerClock } from './clocks.js'
+import { full, partial, refusedCall, syscall } from './define.js'
 
 const pair = new Float64Array(2)
 
@@ -36,7 +38,7 @@ export const clock_gettime = syscall({
   support: full,
   args: { clock: Int, time: Pointer },
   run(task, { clock, time }) {
-    const result = task.kernel.clock.read(clock, pair)
+    const result = readClock(task, clock, pair)
     return result < 0 ? result : store(task, time, pair[0]!, pair[1]!)
   },
 })
@@ -105,6 +107,35 @@ function sleep(task: Task, request: number, remaining: number, absoluteOn: numbe
   return now >= wait.deadlineNsec ? 0 : BLOCK
 }
 
+/** clock_nanosleep(2) on a process's CPU time: it goes on while threads of the process run. */
+function sleepOnCpuTime(
+  task: Task,
+  { queue, nowNsec }: TimerClock,
+  request: number,
+  remaining: number,
+  absolute: boolean,
+): Outcome {
+  const { memory, wait, kernel } = task
+  if (wait.active) return wait.woken ? 0 : BLOCK
+  if (memory.load(request, TIMESPEC_SIZE) < 0) return err(E.FAULT)
+  const sec = readSeconds(memory.scratch, 0)
+  const nsec = readFraction(memory.scratch, 0)
+  if (sec < 0 || !isNanoseconds(nsec)) return err(E.INVAL)
+  const timer = new Timer(queue, () => {
+    wait.woken = true
+    kernel.scheduler.wake(task)
+  })
+  timer.set((absolute ? 0 : nowNsec()) + sec * 1e9 + nsec, 0)
+  wait.restarts = absolute
+  wait.cancel = () => {
+    const left = timer.leftNsec(nowNsec())
+    timer.set(Infinity, 0)
+    if (absolute || remaining === 0) return absolute ? null : err(E.INTR)
+    return store(task, remaining, Math.floor(left / 1e9), Math.floor(left % 1e9)) < 0 ? err(E.FAULT) : err(E.INTR)
+  }
+  return BLOCK
+}
+
 export const nanosleep = syscall({
   number: 35,
   name: 'nanosleep',
@@ -121,8 +152,13 @@ export const clock_nanosleep = syscall({
   support: full,
   args: { clock: Int, flags: Flags, request: Pointer, remaining: Pointer },
   run(task, { clock, flags, request, remaining }) {
-    if (clock === CLOCK.THREAD_CPUTIME_ID) return err(E.INVAL)
-    return sleep(task, request, remaining, (flags & TIMER_ABSTIME) !== 0 ? clock : null)
+    // A thread cannot wait for CPU time of its own (clock_thread, kernel/time/posix-cpu-timers.c).
+    if (clock === CLOCK.THREAD_CPUTIME_ID) return err(E.OPNOTSUPP)
+    const on = timerClock(task, clock)
+    if (typeof on === 'number') return on
+    const absolute = (flags & TIMER_ABSTIME) !== 0
+    if (on.queue !== task.kernel.timers) return sleepOnCpuTime(task, on, request, remaining, absolute)
+    return sleep(task, request, remaining, absolute ? clock : null)
   },
 })
 
@@ -169,6 +205,12 @@ export const alarm = syscall({
   run: (task, { seconds }) => Math.round(arm(task, ITIMER.REAL, seconds * 1e9, 0) / 1e9),
 })
 
+/** A struct timeval that is a time. */
+function isMicroseconds(view: DataView, at: number): boolean {
+  const usec = readFraction(view, at)
+  return readSeconds(view, at) >= 0 && usec >= 0 && usec < 1e6
+}
+
 function writeTimer(task: Task, address: number, intervalNsec: number, leftNsec: number): number {
   const { scratch } = task.memory
   const put = (at: number, nsec: number): void =>
@@ -195,6 +237,7 @@ export const setitimer = syscall({
     if (value !== 0) {
       if (memory.load(value, ITIMERVAL_SIZE) < 0) return err(E.FAULT)
       const { scratch } = memory
+      if (!isMicroseconds(scratch, 0) || !isMicroseconds(scratch, TIMEVAL_SIZE)) return err(E.INVAL)
       intervalNsec = readSeconds(scratch, 0) * 1e9 + readFraction(scratch, 0) * 1000
       valueNsec = readSeconds(scratch, TIMEVAL_SIZE) * 1e9 + readFraction(scratch, TIMEVAL_SIZE) * 1000
     }
@@ -239,3 +282,43 @@ export const times = syscall({
     return Math.floor(kernel.clock.monotonicNsec() / (1e9 / CLOCK_TICKS))
   },
 })
+
+/** struct timex: which values to set is its first word. */
+const TIMEX_SIZE = 208
+
+/** What the host's kernel says of its clock; nobody here sets it. */
+function adjust(task: Task, address: number): number {
+  const timex = new Uint8Array(TIMEX_SIZE)
+  if (task.memory.copyIn(address, timex) < 0) return err(E.FAULT)
+  if (new DataView(timex.buffer).getInt32(0, true) !== 0) return err(E.PERM)
+  const result = task.kernel.host.adjtimex(timex)
+  return result >= 0 && task.memory.copyOut(address, timex) < 0 ? err(E.FAULT) : result
+}
+
+const READ_ONLY = partial("reads the host's; setting is EPERM, as for a program without CAP_SYS_TIME")
+
+export const adjtimex = syscall({
+  number: 159,
+  name: 'adjtimex',
+  returns: Int,
+  support: READ_ONLY,
+  args: { timex: Pointer },
+  run: (task, { timex }) => adjust(task, timex),
+})
+
+export const clock_adjtime = syscall({
+  number: 305,
+  name: 'clock_adjtime',
+  returns: Int,
+  support: READ_ONLY,
+  args: { clock: Int, timex: Pointer },
+  run(task, { clock, timex }) {
+    if (task.memory.copyIn(timex, new Uint8Array(TIMEX_SIZE)) < 0) return err(E.FAULT)
+    if (clock === CLOCK.REALTIME) return adjust(task, timex)
+    const known = readClock(task, clock, pair)
+    return known < 0 ? known : err(E.OPNOTSUPP)
+  },
+})
+
+export const settimeofday = refusedCall(164, 'settimeofday', Int, E.PERM, "the clock is the host's")
+export const clock_settime = refusedCall(227, 'clock_settime', Int, E.PERM, "the clock is the host's")

@@ -58,6 +58,7 @@ export const TFD = {
   NONBLOCK: 0o4000,
   CLOEXEC: 0o2000000,
   TIMER_ABSTIME: 1,
+  TIMER_CANCEL_ON_SET: 2,
 } as const
 
 /** Flags of inotify_init1(2). */

@@ -175,6 +175,28 @@ export const POLL_CODE = {
   HUP: 6,
 } as const
 
+/** struct signalfd_siginfo (linux/signalfd.h). */
+export const SIGNALFD_SIGINFO_SIZE = 128
+export const SIGNALFD_SIGINFO = {
+  SIGNO: 0,
+  ERRNO: 4,
+  CODE: 8,
+  PID: 12,
+  UID: 16,
+  TID: 24,
+  OVERRUN: 32,
+  STATUS: 40,
+  INT: 44,
+  PTR: 48,
+} as const
+
+export const SFD = { NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const
+
+/** struct sigevent (asm-generic/siginfo.h): value u64, signo i32, notify i32, tid i32. */
+export const SIGEVENT_SIZE = 64
+export const SIGEVENT = { VALUE: 0, SIGNO: 8, NOTIFY: 12, TID: 16 } as const
+export const SIGEV = { SIGNAL: 0, NONE: 1, THREAD: 2, THREAD_ID: 4 } as const
+
 /** struct siginfo: 128 bytes, a union from 16 on. */
 export const SIGINFO_SIZE = 128
 export const SIGINFO = {

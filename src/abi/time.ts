@@ -27,6 +27,7 @@ export const UTIME_OMIT = 0x3ffffffe
 export const TIMESPEC_SIZE = 16
 export const TIMEVAL_SIZE = 16
 export const ITIMERVAL_SIZE = 32
+export const ITIMERSPEC_SIZE = 32
 /** struct tms: utime, stime, cutime, cstime as i64 ticks of which `CLOCK_TICKS` make a second. */
 export const TMS_SIZE = 32
 export const CLOCK_TICKS = 100

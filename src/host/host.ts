@@ -149,6 +149,8 @@ export interface Host {
   clockGettime(clock: number, out: TimePair): number
   clockGetres(clock: number, out: TimePair): number
   nanosleep(nsec: number): number
+  /** struct timex, which only reads (no modes). */
+  adjtimex(timex: Uint8Array): number
   schedYield(): number
   /** Sets one bit of `mask` for each CPU that this thread may use. */
   schedGetaffinity(mask: Uint8Array): number

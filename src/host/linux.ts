@@ -440,6 +440,10 @@ class LinuxHost implements Host {
     return this.#checked(this.#call.nanosleep(this.#at, 0))
   }
 
+  adjtimex(timex: Uint8Array): number {
+    return this.#checked(this.#call.adjtimex(timex))
+  }
+
   schedYield(): number {
     return this.#checked(this.#call.schedYield())
   }

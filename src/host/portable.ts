@@ -42,6 +42,7 @@ const UNSUPPORTED = {
   dup: unsupported,
   dup3: unsupported,
   ioctl: unsupported,
+  adjtimex: unsupported,
   pipe2: unsupported,
   eventfd: unsupported,
   epollCreate: unsupported,

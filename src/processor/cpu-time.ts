@@ -3,18 +3,21 @@
 import { SI, SIG } from '../abi/signal.js'
 import { type IntervalTimer, newAlarm, type Process } from './process.js'
 import { sendToProcess, signalInfo } from './signals.js'
+import { TimerQueue } from './timers.js'
 
 export class CpuTime {
   consumedNsec = 0
   /** Their `nextNsec` is on the scale of consumedNsec. */
   readonly virtual: IntervalTimer = newAlarm()
   readonly profile: IntervalTimer = newAlarm()
+  readonly timers = new TimerQueue()
 }
 
 /** The process ran for so long; timers that are due send their signals. */
 export function charge(process: Process, nsec: number): void {
   const { cpuTime } = process
   cpuTime.consumedNsec += nsec
+  cpuTime.timers.expire(cpuTime.consumedNsec)
   expire(process, cpuTime.virtual, SIG.VTALRM)
   expire(process, cpuTime.profile, SIG.PROF)
 }

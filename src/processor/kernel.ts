@@ -12,9 +12,11 @@ import type { MemoryMap } from './layout.js'
 import type { Lifecycle } from './lifecycle.js'
 import type { Process } from './process.js'
 import type { Scheduler } from './scheduler.js'
+import type { SignalFile } from './signal-file.js'
 import type { SignalInfo } from './signals.js'
 import type { Storage } from './storage.js'
 import type { Task } from './task.js'
+import type { TimerQueue } from './timers.js'
 import type { Vcpus } from './vcpus.js'
 
 export interface Kernel {
@@ -29,6 +31,10 @@ export interface Kernel {
   readonly spaces: AddressSpaces
   readonly cache: ExCache
   readonly clock: Clock
+  /** Timers of the monotonic clock. */
+  readonly timers: TimerQueue
+  /** The open signal descriptors. */
+  readonly signalFiles: Set<SignalFile>
   readonly cpu: CpuFacts
   /** Fills with random bytes; seeded when deterministic. */
   readonly entropy: (into: Uint8Array) => void

@@ -125,6 +125,7 @@ export class Lifecycle {
     process.files.closeForExec()
     process.actions = actionsAfterExec(process.actions)
     process.argv = argv
+    deleteTimers(process)
     task.altStackSize = 0
     task.altStackFlags = SS.DISABLE
     task.clearChildTid = 0
@@ -242,6 +243,7 @@ export class Lifecycle {
       vforkParent: (flags & CLONE.VFORK) !== 0 ? task : null,
       alarm: newAlarm(),
       cpuTime: new CpuTime(),
+      timers: new Map(),
       executable: parent.executable,
       argv: parent.argv,
     }
@@ -279,6 +281,7 @@ export class Lifecycle {
     process.files.release()
     process.status = status
     process.alarm.nextNsec = Infinity
+    deleteTimers(process)
     this.#orphan(process)
     if (process === kernel.init) {
       kernel.finalStatus = status
@@ -357,6 +360,12 @@ export class Lifecycle {
     if ((parent.actions[SIG.CHLD]!.flags & SA.NOCLDSTOP) === 0) sendToProcess(parent, childInfo(process, SIG.CHLD))
     this.wakeChildWaiters(parent)
   }
+}
+
+/** Timers of timer_create(2) end with their program. */
+function deleteTimers(process: Process): void {
+  for (const { timer } of process.timers.values()) timer.set(Infinity, 0)
+  process.timers.clear()
 }
 
 /** siginfo of a change of a child, for SIGCHLD and waitid(2). */

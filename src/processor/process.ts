@@ -5,6 +5,7 @@ import type { AddressSpace } from './address-space.js'
 import type { CpuTime } from './cpu-time.js'
 import type { FileTable } from './files.js'
 import type { Credentials } from './loader.js'
+import type { ProcessTimer } from './process-timer.js'
 import type { Actions, PendingSignals } from './signals.js'
 import type { Task } from './task.js'
 
@@ -56,6 +57,8 @@ export interface Process {
   vforkParent: Task | null
   readonly alarm: IntervalTimer
   readonly cpuTime: CpuTime
+  /** Of timer_create(2), by id. */
+  readonly timers: Map<number, ProcessTimer>
   executable: string
   argv: readonly Uint8Array[]
 }

@@ -30,6 +30,7 @@ import { Scheduler } from './scheduler.js'
 import { newActions, PendingSignals } from './signals.js'
 import { openStdio } from './stdio.js'
 import type { Storage } from './storage.js'
+import { TimerQueue } from './timers.js'
 import { HOME, Vcpus } from './vcpus.js'
 
 export interface ProcessorOptions {
@@ -105,6 +106,8 @@ export class Processor {
       cache,
       vcpus,
       clock,
+      timers: new TimerQueue(),
+      signalFiles: new Set(),
       cpu: factsOf(options.cpu ?? CPU_MAX),
       entropy: (into: Uint8Array) => void (options.deterministic ? random.fill(into) : host.getrandom(into)),
       processes: new Map(),
@@ -174,6 +177,7 @@ export class Processor {
       vforkParent: null,
       alarm: newAlarm(),
       cpuTime: new CpuTime(),
+      timers: new Map(),
       executable: loaded.path,
       argv,
     }

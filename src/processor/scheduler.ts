@@ -449,7 +449,7 @@ export class Scheduler {
   }
 
   #nextAlarm(): number {
-    let next = Infinity
+    let next = this.#kernel.timers.nextNsec
     for (const { alarm } of this.#kernel.processes.values()) next = Math.min(next, alarm.nextNsec)
     return next
   }
@@ -461,6 +461,7 @@ export class Scheduler {
     if (next === Infinity) return next
     const now = this.#kernel.clock.monotonicNsec()
     if (now < next) return next
+    this.#kernel.timers.expire(now)
     for (const process of this.#kernel.processes.values()) {
       const { alarm } = process
       if (alarm.nextNsec > now) continue

@@ -111,6 +111,7 @@ export function altStackFlagsNow(task: Task, sp: number): number {
 
 export function writeInfo(view: DataView, at: number, info: SignalInfo): void {
   view.setInt32(at + SIGINFO.SIGNO, info.signal, true)
+  view.setInt32(at + SIGINFO.ERRNO, info.errno, true)
   view.setInt32(at + SIGINFO.CODE, info.code, true)
   if (FAULTS.has(info.signal) && info.code > 0) {
     view.setBigUint64(at + SIGINFO.ADDR, info.address, true)

@@ -17,16 +17,25 @@ import {
 import type { Process } from './process.js'
 import type { Task } from './task.js'
 
+/** Who sent a signal, and is told that it was taken from its queue. */
+export interface SignalSource {
+  taken(info: SignalInfo): SignalInfo
+}
+
 export interface SignalInfo {
   readonly signal: number
   /** si_code. */
   readonly code: number
+  /** si_errno: only rt_sigqueueinfo(2) sets it. */
+  readonly errno: number
   readonly pid: number
   readonly uid: number
   /** Faults: the address, all 64 bits of it. */
   readonly address: bigint
   /** SIGCHLD: exit code or signal. */
   readonly status: number
+  /** Of a timer: one that is pending once, and counts how often it expired meanwhile. */
+  readonly timer: SignalSource | null
   /** sigqueue's value, low and high word. */
   readonly valueLow: number
   readonly valueHigh: number
@@ -35,10 +44,12 @@ export interface SignalInfo {
 export const signalInfo = (signal: number, code: number, more: Partial<SignalInfo> = {}): SignalInfo => ({
   signal,
   code,
+  errno: 0,
   pid: 0,
   uid: 0,
   address: 0n,
   status: 0,
+  timer: null,
   valueLow: 0,
   valueHigh: 0,
   ...more,
@@ -72,11 +83,18 @@ export class PendingSignals {
   high = 0
   readonly #infos = new Map<number, SignalInfo[]>()
 
+  /** Signals in the queues, for RLIMIT_SIGPENDING. */
+  get count(): number {
+    let count = 0
+    for (const queue of this.#infos.values()) count += queue.length
+    return count
+  }
+
   add(info: SignalInfo): void {
     const { signal } = info
     const known = this.#infos.get(signal)
     if (known === undefined) this.#infos.set(signal, [info])
-    else if (signal >= 32) known.push(info)
+    else if (signal >= 32 || info.timer !== null) known.push(info)
     this.low |= lowBit(signal)
     this.high |= highBit(signal)
   }
@@ -85,14 +103,25 @@ export class PendingSignals {
     const queue = this.#infos.get(signal)
     const info = queue?.shift() ?? signalInfo(signal, SI.USER)
     if (queue === undefined || queue.length === 0) this.remove(lowBit(signal), highBit(signal))
-    return info
+    return info.timer === null ? info : info.timer.taken(info)
+  }
+
+  /** One that nobody shall see any more. */
+  discard(info: SignalInfo): void {
+    const queue = this.#infos.get(info.signal)
+    const at = queue?.indexOf(info) ?? -1
+    if (queue === undefined || at < 0) return
+    queue.splice(at, 1)
+    if (queue.length === 0) this.remove(lowBit(info.signal), highBit(info.signal))
   }
 
   remove(low: number, high: number): void {
     this.low &= ~low
     this.high &= ~high
     for (const signal of this.#infos.keys()) {
-      if ((lowBit(signal) & low) !== 0 || (highBit(signal) & high) !== 0) this.#infos.delete(signal)
+      if ((lowBit(signal) & low) === 0 && (highBit(signal) & high) === 0) continue
+      for (const info of this.#infos.get(signal)!) info.timer?.taken(info)
+      this.#infos.delete(signal)
     }
   }
 }
@@ -132,10 +161,17 @@ function firstTask(process: Process): Task | undefined {
   return undefined
 }
 
-/** To a process: any of its tasks that does not block it takes it. */
-export function sendToProcess(process: Process, info: SignalInfo): void {
+/** Signal descriptors poll as what is pending now. */
+export function showSignals(process: Process): void {
+  const files = firstTask(process)?.kernel.signalFiles
+  if (files === undefined || files.size === 0) return
+  for (const file of files) if (file.reader.process === process) file.changed()
+}
+
+/** To a process: any of its tasks that does not block it takes it. False: it has no effect, and is not pending. */
+export function sendToProcess(process: Process, info: SignalInfo): boolean {
   const { signal } = info
-  if (process.status >= 0) return
+  if (process.status >= 0) return false
   prepare(process, signal)
   let taker: Task | undefined
   for (const task of process.tasks) {
@@ -143,20 +179,24 @@ export function sendToProcess(process: Process, info: SignalInfo): void {
     taker = task
     break
   }
-  if (taker !== undefined && isIgnored(process, signal)) return
+  if (taker !== undefined && isIgnored(process, signal)) return false
   process.pending.add(info)
+  showSignals(process)
   if (taker !== undefined) taker.kernel.scheduler.interrupt(taker)
   else for (const task of process.tasks) if (waitsFor(task, signal)) task.kernel.scheduler.wake(task)
+  return true
 }
 
-/** To one task (tgkill, faults). */
-export function sendToTask(task: Task, info: SignalInfo): void {
+/** To one task (tgkill, faults). Answers as sendToProcess. */
+export function sendToTask(task: Task, info: SignalInfo): boolean {
   prepare(task.process, info.signal)
   const blocked = isBlocked(task, info.signal)
-  if (!blocked && isIgnored(task.process, info.signal)) return
+  if (!blocked && isIgnored(task.process, info.signal)) return false
   task.pending.add(info)
+  showSignals(task.process)
   if (!blocked) task.kernel.scheduler.interrupt(task)
   else if (waitsFor(task, info.signal)) task.kernel.scheduler.wake(task)
+  return true
 }
 
 /** A fault of the task itself: a blocked or ignored one kills (kernel/signal.c, force_sig_info). */
@@ -179,7 +219,10 @@ export function takeSignal(task: Task): SignalInfo | null {
     const high = pending.high & ~task.maskHigh
     const synchronous = low & SYNCHRONOUS_LOW
     const signal = firstSignal(synchronous !== 0 ? synchronous : low, synchronous !== 0 ? 0 : high)
-    if (signal !== 0) return pending.take(signal)
+    if (signal === 0) continue
+    const info = pending.take(signal)
+    showSignals(task.process)
+    return info
   }
   return null
 }
@@ -198,6 +241,7 @@ export function setAction(process: Process, signal: number, action: Action): voi
   if (!isIgnored(process, signal)) return
   process.pending.remove(lowBit(signal), highBit(signal))
   for (const task of process.tasks) task.pending.remove(lowBit(signal), highBit(signal))
+  showSignals(process)
 }
 
 /** The mask while a handler runs. */

@@ -53,12 +53,14 @@ int main(void) {
   lock(fd, F_SETLK, 9, 0, 0);
   lock(open("file", O_RDONLY), F_SETLK, F_WRLCK, 0, 0);
   if (fork() == 0) {
-    lock(fd, F_SETLKW, F_WRLCK, 0, 1);
-    exit(0);
+    struct flock wanted = {.l_type = F_WRLCK, .l_len = 1};
+    exit(fcntl(fd, F_SETLKW, &wanted) == 0 ? 7 : 8);
   }
   usleep(20000);
   lock(fd, F_SETLK, F_UNLCK, 0, 0);
-  wait(0);
+  int status;
+  wait(&status);
+  printf("%x\n", status);
   long in_at = 5, out_at = 2;
   CALL(copy_file_range, fd, &in_at, out, &out_at, 10L, 0);
   printf("%ld %ld\n", in_at, out_at);
