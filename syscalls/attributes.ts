@@ -5,9 +5,11 @@ import { readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, UTIME_NOW, UTIM
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
 import type { Task } from '../src/processor/task.js'
-import { DirFd, Fd, Flags, Int, Mode, Offset, OptionalPath, Path, Pointer, Uint } from './arguments.js'
+import { DirFd, Fd, Id, Int, Mode, Offset, OptionalPath, Path, Pointer } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { AccessFlags, AccessMode, FallocateMode, StatFlags } from './flags.js'
 import { placeAt } from './places.js'
+import { FileTimes, FileTimevals } from './structures.js'
 
 const PERMISSIONS = 0o7777
 
@@ -35,7 +37,7 @@ export const access = syscall({
   name: 'access',
   returns: Int,
   support: full,
-  args: { path: Path, mode: Mode },
+  args: { path: Path, mode: AccessMode },
   run: (task, { path, mode }) => check(task, AT.FDCWD, path, mode, 0),
 })
 
@@ -44,7 +46,7 @@ export const faccessat = syscall({
   name: 'faccessat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: Path, mode: Mode },
+  args: { dirfd: DirFd, path: Path, mode: AccessMode },
   run: (task, { dirfd, path, mode }) => check(task, dirfd, path, mode, 0),
 })
 
@@ -53,7 +55,7 @@ export const faccessat2 = syscall({
   name: 'faccessat2',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: Path, mode: Mode, flags: Flags },
+  args: { dirfd: DirFd, path: Path, mode: AccessMode, flags: AccessFlags },
   run: (task, { dirfd, path, mode, flags }) => check(task, dirfd, path, mode, flags),
 })
 
@@ -116,7 +118,7 @@ export const chown = syscall({
   name: 'chown',
   returns: Int,
   support: full,
-  args: { path: Path, uid: Uint, gid: Uint },
+  args: { path: Path, uid: Id, gid: Id },
   run: (task, { path, uid, gid }) => changeOwner(task, AT.FDCWD, path, uid, gid, 0),
 })
 
@@ -125,7 +127,7 @@ export const lchown = syscall({
   name: 'lchown',
   returns: Int,
   support: full,
-  args: { path: Path, uid: Uint, gid: Uint },
+  args: { path: Path, uid: Id, gid: Id },
   run: (task, { path, uid, gid }) => changeOwner(task, AT.FDCWD, path, uid, gid, AT.SYMLINK_NOFOLLOW),
 })
 
@@ -134,7 +136,7 @@ export const fchownat = syscall({
   name: 'fchownat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: Path, uid: Uint, gid: Uint, flags: Flags },
+  args: { dirfd: DirFd, path: Path, uid: Id, gid: Id, flags: StatFlags },
   run: (task, { dirfd, path, uid, gid, flags }) => changeOwner(task, dirfd, path, uid, gid, flags),
 })
 
@@ -143,7 +145,7 @@ export const fchown = syscall({
   name: 'fchown',
   returns: Int,
   support: full,
-  args: { fd: Fd, uid: Uint, gid: Uint },
+  args: { fd: Fd, uid: Id, gid: Id },
   run(task, { fd, uid, gid }) {
     const file = changeable(task, fd)
     return file === undefined ? err(E.BADF) : changeOwnerOf(task, file, uid, gid)
@@ -153,7 +155,7 @@ export const fchown = syscall({
 export const umask = syscall({
   number: 95,
   name: 'umask',
-  returns: Int,
+  returns: Mode,
   support: full,
   args: { mask: Mode },
   run(task, { mask }) {
@@ -189,7 +191,7 @@ export const utimensat = syscall({
   name: 'utimensat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: OptionalPath, times: Pointer, flags: Flags },
+  args: { dirfd: DirFd, path: OptionalPath, times: FileTimes, flags: StatFlags },
   run(task, { dirfd, path, times, flags }) {
     if (times === 0) return setTimes(task, dirfd, path, NOW, flags)
     if (task.memory.load(times, 2 * TIMESPEC_SIZE) < 0) return err(E.FAULT)
@@ -226,7 +228,7 @@ export const utimes = syscall({
   name: 'utimes',
   returns: Int,
   support: full,
-  args: { path: Path, times: Pointer },
+  args: { path: Path, times: FileTimevals },
   run: (task, { path, times }) => setMicroseconds(task, AT.FDCWD, path, times),
 })
 
@@ -235,7 +237,7 @@ export const futimesat = syscall({
   name: 'futimesat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: OptionalPath, times: Pointer },
+  args: { dirfd: DirFd, path: OptionalPath, times: FileTimevals },
   run: (task, { dirfd, path, times }) => setMicroseconds(task, dirfd, path, times),
 })
 
@@ -299,7 +301,7 @@ export const fallocate = syscall({
   name: 'fallocate',
   returns: Int,
   support: partial('as far as the file system below does it'),
-  args: { fd: Fd, mode: Int, offset: Offset, length: Offset },
+  args: { fd: Fd, mode: FallocateMode, offset: Offset, length: Offset },
   run(task, { fd, mode, offset, length }) {
     const file = changeable(task, fd)
     if (file === undefined) return err(E.BADF)

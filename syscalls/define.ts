@@ -73,13 +73,8 @@ export function refusedCall(
   returns: ArgumentType<unknown>,
   errno: ErrnoNumber,
   note: string,
+  args: ArgumentTypes = {},
 ): Syscall {
-  return syscall({
-    number,
-    name,
-    returns,
-    support: refused(errno, `${errnoName(errno)}: ${note}`),
-    args: {},
-    run: () => -errno,
-  })
+  const support = refused(errno, `${errnoName(errno)}: ${note}`)
+  return { number, name, returns, support, args, invoke: () => -errno }
 }

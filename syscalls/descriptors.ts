@@ -5,8 +5,10 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
 import { HostFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Pointer } from './arguments.js'
+import { Fd, Int } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { CloseRangeFlags, DescriptorFlags } from './flags.js'
+import { OutFds } from './structures.js'
 
 const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
 
@@ -24,7 +26,7 @@ export const close_range = syscall({
   name: 'close_range',
   returns: Int,
   support: partial('no CLOSE_RANGE_UNSHARE'),
-  args: { first: Fd, last: Fd, flags: Flags },
+  args: { first: Fd, last: Fd, flags: CloseRangeFlags },
   run(task, { first, last, flags }) {
     if ((flags & ~4) !== 0 || first >>> 0 > last >>> 0) return err(E.INVAL)
     const { files } = task.process
@@ -77,7 +79,7 @@ export const dup3 = syscall({
   name: 'dup3',
   returns: Fd,
   support: full,
-  args: { old: Fd, new: Fd, flags: Flags },
+  args: { old: Fd, new: Fd, flags: DescriptorFlags },
   run(task, { old, new: to, flags }) {
     if ((flags & ~O.CLOEXEC) !== 0 || old === to) return err(E.INVAL)
     return replace(task, old, to, (flags & O.CLOEXEC) !== 0)
@@ -122,7 +124,7 @@ export const pipe = syscall({
   name: 'pipe',
   returns: Int,
   support: full,
-  args: { fds: Pointer },
+  args: { fds: OutFds },
   run: (task, { fds }) => makePipe(task, fds, 0),
 })
 
@@ -131,6 +133,6 @@ export const pipe2 = syscall({
   name: 'pipe2',
   returns: Int,
   support: full,
-  args: { fds: Pointer, flags: Flags },
+  args: { fds: OutFds, flags: DescriptorFlags },
   run: (task, { fds, flags }) => makePipe(task, fds, flags),
 })

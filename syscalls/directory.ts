@@ -7,9 +7,11 @@ import { readUnsigned } from '../src/abi/word.js'
 import { bytesOfPath } from '../src/lib/path-text.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { DirFd, Fd, Int, Mode, OutBuffer, Path, Size, Uint } from './arguments.js'
+import { DirFd, Fd, Int, Mode, OutString, Path, Size, Uint } from './arguments.js'
 import { full, partial, refusedCall, syscall } from './define.js'
+import { Device, FileMode } from './flags.js'
 import { directoryOf, placeAt } from './places.js'
+import { OutDirents } from './structures.js'
 
 /** The most that one call gives; programs ask for 32 KiB. */
 const LISTING_MAX = 65536
@@ -49,7 +51,7 @@ export const getdents = syscall({
   name: 'getdents',
   returns: Size,
   support: full,
-  args: { fd: Fd, buffer: OutBuffer('count'), count: Uint },
+  args: { fd: Fd, buffer: OutDirents, count: Uint },
   run: (task, { fd, buffer, count }) => list(task, fd, count, toOldRecords, buffer),
 })
 
@@ -58,7 +60,7 @@ export const getdents64 = syscall({
   name: 'getdents64',
   returns: Size,
   support: full,
-  args: { fd: Fd, buffer: OutBuffer('count'), count: Uint },
+  args: { fd: Fd, buffer: OutDirents, count: Uint },
   run: (task, { fd, buffer, count }) => list(task, fd, count, () => {}, buffer),
 })
 
@@ -69,7 +71,7 @@ export const getcwd = syscall({
   name: 'getcwd',
   returns: Size,
   support: partial('not the new name, when a program outside has renamed the directory'),
-  args: { buffer: OutBuffer('size'), size: Size },
+  args: { buffer: OutString, size: Size },
   run(task, { buffer, size }) {
     const { cwd } = task.process.fs
     if (task.kernel.storage.stat('/', cwd, true, status) === -E.NOENT) return err(E.NOENT)
@@ -158,7 +160,7 @@ export const mknod = syscall({
   name: 'mknod',
   returns: Int,
   support: full,
-  args: { path: Path, mode: Mode, device: Uint },
+  args: { path: Path, mode: FileMode, device: Device },
   run: (task, { path, mode, device }) => makeNode(task, AT.FDCWD, path, mode, device),
 })
 
@@ -167,7 +169,7 @@ export const mknodat = syscall({
   name: 'mknodat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: Path, mode: Mode, device: Uint },
+  args: { dirfd: DirFd, path: Path, mode: FileMode, device: Device },
   run: (task, { dirfd, path, mode, device }) => makeNode(task, dirfd, path, mode, device),
 })
 

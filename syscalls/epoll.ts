@@ -7,9 +7,12 @@ import { SIGSET_SIZE } from '../src/abi/signal.js'
 import { EpollFile } from '../src/processor/epoll-file.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Pointer, Size } from './arguments.js'
+import { Fd, Int, Size } from './arguments.js'
 import { deadline, finish, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
 import { full, syscall } from './define.js'
+import { EpollFlags, EpollOperation } from './flags.js'
+import { PlainSigset } from './signal-arguments.js'
+import { EpollEvent, OutEpollEvents, Timespec } from './structures.js'
 
 /** EP_MAX_EVENTS (fs/eventpoll.c). */
 const EVENTS_MAX = Math.floor(0x7fffffff / EPOLL_EVENT_SIZE)
@@ -39,7 +42,7 @@ export const epoll_create1 = syscall({
   name: 'epoll_create1',
   returns: Fd,
   support: full,
-  args: { flags: Flags },
+  args: { flags: EpollFlags },
   run: (task, { flags }) => ((flags & ~EPOLL_CLOEXEC) !== 0 ? err(E.INVAL) : make(task, flags)),
 })
 
@@ -48,7 +51,7 @@ export const epoll_ctl = syscall({
   name: 'epoll_ctl',
   returns: Int,
   support: full,
-  args: { epfd: Fd, operation: Int, fd: Fd, event: Pointer },
+  args: { epfd: Fd, operation: EpollOperation, fd: Fd, event: EpollEvent },
   run(task, { epfd, operation, fd, event }) {
     const { memory, process } = task
     const { scratch } = memory
@@ -113,7 +116,7 @@ export const epoll_wait = syscall({
   name: 'epoll_wait',
   returns: Int,
   support: full,
-  args: { epfd: Fd, events: Pointer, count: Int, timeout: Int },
+  args: { epfd: Fd, events: OutEpollEvents, count: Int, timeout: Int },
   run: (task, { epfd, events, count, timeout: msec }) =>
     maskedWait(task, epfd, events, count, ofMilliseconds(msec), 0, 0),
 })
@@ -123,7 +126,7 @@ export const epoll_pwait = syscall({
   name: 'epoll_pwait',
   returns: Int,
   support: full,
-  args: { epfd: Fd, events: Pointer, count: Int, timeout: Int, mask: Pointer, size: Size },
+  args: { epfd: Fd, events: OutEpollEvents, count: Int, timeout: Int, mask: PlainSigset, size: Size },
   run: (task, { epfd, events, count, timeout: msec, mask: maskAt, size }) =>
     maskedWait(task, epfd, events, count, ofMilliseconds(msec), maskAt, size),
 })
@@ -133,7 +136,7 @@ export const epoll_pwait2 = syscall({
   name: 'epoll_pwait2',
   returns: Int,
   support: full,
-  args: { epfd: Fd, events: Pointer, count: Int, timeout: Pointer, mask: Pointer, size: Size },
+  args: { epfd: Fd, events: OutEpollEvents, count: Int, timeout: Timespec, mask: PlainSigset, size: Size },
   run(task, { epfd, events, count, timeout: address, mask: maskAt, size }) {
     const nsec = task.wait.active ? 0 : timeout(task, address, 1)
     return nsec < 0 ? nsec : maskedWait(task, epfd, events, count, nsec, maskAt, size)

@@ -7,7 +7,8 @@ import { type Description, HostFile, StorageFile } from '../src/processor/files.
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { conflicting, type RecordLock, setLock } from '../src/processor/record-locks.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Int, Size } from './arguments.js'
+import { Fd } from './arguments.js'
+import { FcntlArgument, FcntlCommand, FcntlResult } from './commands.js'
 import { partial, syscall } from './define.js'
 
 /** What F_SETFL may change. */
@@ -117,9 +118,9 @@ const NUMERIC = new Set<number>([F.DUPFD, F.DUPFD_CLOEXEC, F.SETFD, F.SETFL, F.S
 export const fcntl = syscall({
   number: 72,
   name: 'fcntl',
-  returns: Int,
+  returns: FcntlResult,
   support: partial('record locks are between the processes here, without EDEADLK; no owners, leases or seals'),
-  args: { fd: Fd, command: Int, argument: Size },
+  args: { fd: Fd, command: FcntlCommand, argument: FcntlArgument },
   run(task, { fd, command, argument }) {
     const file = task.process.files.get(fd)
     if (file === undefined) return err(E.BADF)

@@ -2,8 +2,9 @@
 import { E, err } from '../src/abi/errno.js'
 import type { Credentials } from '../src/processor/loader.js'
 import type { Task } from '../src/processor/task.js'
-import { Int, Pointer } from './arguments.js'
+import { Int } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { OutIds, OutInt } from './structures.js'
 
 const question = (number: number, name: string, answer: (task: Task) => number) =>
   syscall({ number, name, returns: Int, support: full, args: {}, run: answer })
@@ -74,7 +75,7 @@ export const getgroups = syscall({
   name: 'getgroups',
   returns: Int,
   support: full,
-  args: { size: Int, list: Pointer },
+  args: { size: Int, list: OutIds },
   run({ process, memory }, { size, list }) {
     const { groups } = process
     if (size < 0 || (size > 0 && size < groups.length)) return err(E.INVAL)
@@ -129,7 +130,7 @@ export const getresuid = syscall({
   name: 'getresuid',
   returns: Int,
   support: full,
-  args: { real: Pointer, effective: Pointer, saved: Pointer },
+  args: { real: OutInt, effective: OutInt, saved: OutInt },
   run: (task, { real, effective, saved }) => {
     const { uid, euid } = task.process.credentials
     return triple(task, [real, effective, saved], [uid, euid, euid])
@@ -141,7 +142,7 @@ export const getresgid = syscall({
   name: 'getresgid',
   returns: Int,
   support: full,
-  args: { real: Pointer, effective: Pointer, saved: Pointer },
+  args: { real: OutInt, effective: OutInt, saved: OutInt },
   run: (task, { real, effective, saved }) => {
     const { gid, egid } = task.process.credentials
     return triple(task, [real, effective, saved], [gid, egid, egid])

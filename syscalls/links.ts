@@ -3,8 +3,9 @@ import { E, err } from '../src/abi/errno.js'
 import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
 import { bytesOfPath } from '../src/lib/path-text.js'
 import type { Task } from '../src/processor/task.js'
-import { DirFd, Flags, Int, OutBuffer, Path, Size } from './arguments.js'
+import { DirFd, Int, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { LinkFlags, RenameFlags, UnlinkFlags } from './flags.js'
 import { ownLink, type Place, placeAt } from './places.js'
 
 function remove(task: Task, dirfd: number, path: string, directory: boolean): number {
@@ -28,7 +29,7 @@ export const unlinkat = syscall({
   name: 'unlinkat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: Path, flags: Flags },
+  args: { dirfd: DirFd, path: Path, flags: UnlinkFlags },
   run(task, { dirfd, path, flags }) {
     if ((flags & ~AT.REMOVEDIR) !== 0) return err(E.INVAL)
     return remove(task, dirfd, path, (flags & AT.REMOVEDIR) !== 0)
@@ -91,7 +92,7 @@ export const renameat2 = syscall({
   name: 'renameat2',
   returns: Int,
   support: full,
-  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: Flags },
+  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: RenameFlags },
   run: (task, { oldDirfd, old, newDirfd, new: to, flags }) => move(task, oldDirfd, old, newDirfd, to, flags),
 })
 
@@ -117,7 +118,7 @@ export const linkat = syscall({
   name: 'linkat',
   returns: Int,
   support: partial('AT_EMPTY_PATH is ENOENT, as for a program without CAP_DAC_READ_SEARCH'),
-  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: Flags },
+  args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: LinkFlags },
   run(task, { oldDirfd, old, newDirfd, new: name, flags }) {
     if ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
     return makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0)

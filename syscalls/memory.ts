@@ -6,15 +6,16 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { vmaCovers } from '../src/processor/address-space.js'
 import { StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
-import { Address, Fd, Flags, Int, Offset, Path, Size } from './arguments.js'
+import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { MapFlags, MemfdFlags, MemoryAdvice, Protection, RemapAddress, RemapFlags, SyncFlags } from './flags.js'
 
 export const mmap = syscall({
   number: 9,
   name: 'mmap',
   returns: Address,
   support: partial('files of the storage manager and anonymous memory; no devices, no huge pages'),
-  args: { addr: Address, length: Size, prot: Flags, flags: Flags, fd: Fd, offset: Offset },
+  args: { addr: Address, length: Size, prot: Protection, flags: MapFlags, fd: Fd, offset: HexOffset },
   run(task, { addr, length, prot, flags, fd, offset }) {
     const base = { address: addr, length, prot, flags, object: 0 }
     if (offset < 0) return err(E.OVERFLOW)
@@ -60,7 +61,7 @@ export const mprotect = syscall({
   name: 'mprotect',
   returns: Int,
   support: full,
-  args: { addr: Address, length: Size, prot: Flags },
+  args: { addr: Address, length: Size, prot: Protection },
   run: (task, { addr, length, prot }) => task.kernel.spaces.protect(task.space, addr, length, prot),
 })
 
@@ -78,7 +79,7 @@ export const mremap = syscall({
   name: 'mremap',
   returns: Address,
   support: full,
-  args: { old: Address, oldSize: Size, newSize: Size, flags: Flags, new: Address },
+  args: { old: Address, oldSize: Size, newSize: Size, flags: RemapFlags, new: RemapAddress },
   run: (task, { old, oldSize, newSize, flags, new: to }) =>
     task.kernel.spaces.remap(task.space, old, oldSize, newSize, flags, to),
 })
@@ -106,7 +107,7 @@ export const madvise = syscall({
   name: 'madvise',
   returns: Int,
   support: partial('MADV_DONTNEED is done; hints are accepted; the others are EINVAL'),
-  args: { addr: Address, length: Size, advice: Int },
+  args: { addr: Address, length: Size, advice: MemoryAdvice },
   run(task, { addr, length, advice }) {
     if (addr % 4096 !== 0) return err(E.INVAL)
     if (advice === MADV.DONTNEED) return task.kernel.spaces.discard(task.space, addr, length)
@@ -120,7 +121,7 @@ export const msync = syscall({
   name: 'msync',
   returns: Int,
   support: full,
-  args: { addr: Address, length: Size, flags: Flags },
+  args: { addr: Address, length: Size, flags: SyncFlags },
   run(task, { addr, length, flags }) {
     if (addr % 4096 !== 0 || (flags & ~7) !== 0 || (flags & 5) === 5) return err(E.INVAL)
     if (length > 0 && !vmaCovers(task.space, addr, length)) return err(E.NOMEM)
@@ -152,7 +153,7 @@ export const memfd_create = syscall({
   name: 'memfd_create',
   returns: Fd,
   support: partial('no seals, no huge pages'),
-  args: { name: Path, flags: Flags },
+  args: { name: Name, flags: MemfdFlags },
   run(task, { flags }) {
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING)) !== 0) return err(E.INVAL)
     const { manager, cache, bytes } = task.kernel

@@ -8,9 +8,11 @@ import { readUnsigned } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
-import { DirFd, Fd, Flags, Int, Mode, Path, Pointer, Size, Uint } from './arguments.js'
+import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { CreationMode, EventfdFlags, OpenFlags } from './flags.js'
 import { descriptorNamed, placeAt } from './places.js'
+import { OpenHow } from './structures.js'
 
 /** Only for the opening itself: F_GETFL does not show them (do_dentry_open, fs/open.c). */
 const GONE = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC
@@ -112,7 +114,7 @@ export const open = syscall({
   name: 'open',
   returns: Fd,
   support: partial('opening a FIFO for reading does not wait for a writer; the first read does'),
-  args: { path: Path, flags: Flags, mode: Mode },
+  args: { path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { path, flags, mode }) => openFile(task, AT.FDCWD, path, flags, mode),
 })
 
@@ -121,7 +123,7 @@ export const openat = syscall({
   name: 'openat',
   returns: Fd,
   support: partial('opening a FIFO for reading does not wait for a writer; the first read does'),
-  args: { dirfd: DirFd, path: Path, flags: Flags, mode: Mode },
+  args: { dirfd: DirFd, path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { dirfd, path, flags, mode }) => openFile(task, dirfd, path, flags, mode),
 })
 
@@ -161,7 +163,7 @@ export const openat2 = syscall({
   name: 'openat2',
   returns: Fd,
   support: partial('no RESOLVE_ restrictions: EINVAL'),
-  args: { dirfd: DirFd, path: Path, how: Pointer, size: Size },
+  args: { dirfd: DirFd, path: Path, how: OpenHow, size: Size },
   run(task, { dirfd, path, how, size }) {
     if (size < OPEN_HOW_SIZE) return err(E.INVAL)
     if (size > OPEN_HOW_SIZE) return err(E['2BIG'])
@@ -199,6 +201,6 @@ export const eventfd2 = syscall({
   name: 'eventfd2',
   returns: Fd,
   support: full,
-  args: { initial: Uint, flags: Int },
+  args: { initial: Uint, flags: EventfdFlags },
   run: (task, { initial, flags }) => makeEventfd(task, initial, flags),
 })

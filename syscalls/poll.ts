@@ -8,9 +8,11 @@ import { readUnsigned } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { SignalFile } from '../src/processor/signal-file.js'
 import type { Task } from '../src/processor/task.js'
-import { Int, Pointer, Size, Uint } from './arguments.js'
+import { Int, Size, Uint } from './arguments.js'
 import { deadline, finish, giveBack, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
 import { full, syscall } from './define.js'
+import { PlainSigset, SelectMask } from './signal-arguments.js'
+import { FdSet, Pollfds, PollResult, PselectResult, SelectResult, Timespec, Timeval } from './structures.js'
 
 /** What files that are always ready answer (DEFAULT_POLLMASK, linux/poll.h). */
 const ALWAYS_READY = POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM
@@ -109,9 +111,9 @@ function pollOnce(task: Task, address: number, count: number): Outcome {
 export const poll = syscall({
   number: 7,
   name: 'poll',
-  returns: Int,
+  returns: PollResult('fds', 'count'),
   support: full,
-  args: { fds: Pointer, count: Uint, timeout: Int },
+  args: { fds: Pollfds('count'), count: Uint, timeout: Int },
   run(task, { fds, count, timeout: msec }) {
     deadline(task, msec < 0 ? NEVER : msec * 1e6)
     const outcome = pollOnce(task, fds, count)
@@ -122,9 +124,9 @@ export const poll = syscall({
 export const ppoll = syscall({
   number: 271,
   name: 'ppoll',
-  returns: Int,
+  returns: PollResult('fds', 'count', 'timeout'),
   support: full,
-  args: { fds: Pointer, count: Uint, timeout: Pointer, mask: Pointer, size: Size },
+  args: { fds: Pollfds('count'), count: Uint, timeout: Timespec, mask: PlainSigset, size: Size },
   run(task, { fds, count, timeout: address, mask: maskAt, size }) {
     const nsec = task.wait.active ? 0 : timeout(task, address, 1)
     if (nsec < 0) return nsec
@@ -200,9 +202,9 @@ function selectOnce(task: Task, nfds: number, addresses: readonly number[]): Out
 export const select = syscall({
   number: 23,
   name: 'select',
-  returns: Int,
+  returns: SelectResult,
   support: full,
-  args: { nfds: Int, reads: Pointer, writes: Pointer, exceptions: Pointer, timeout: Pointer },
+  args: { nfds: Int, reads: FdSet, writes: FdSet, exceptions: FdSet, timeout: Timeval },
   run(task, { nfds, reads, writes, exceptions, timeout: address }) {
     const nsec = task.wait.active ? 0 : timeout(task, address, 1000)
     if (nsec < 0) return nsec
@@ -221,9 +223,9 @@ export const select = syscall({
 export const pselect6 = syscall({
   number: 270,
   name: 'pselect6',
-  returns: Int,
+  returns: PselectResult,
   support: full,
-  args: { nfds: Int, reads: Pointer, writes: Pointer, exceptions: Pointer, timeout: Pointer, mask: Pointer },
+  args: { nfds: Int, reads: FdSet, writes: FdSet, exceptions: FdSet, timeout: Timespec, mask: SelectMask },
   run(task, { nfds, reads, writes, exceptions, timeout: address, mask: maskAndSize }) {
     const nsec = task.wait.active ? 0 : timeout(task, address, 1)
     if (nsec < 0) return nsec

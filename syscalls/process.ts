@@ -10,8 +10,12 @@ import { type CloneRequest, childInfo } from '../src/processor/lifecycle.js'
 import type { Process } from '../src/processor/process.js'
 import { writeInfo } from '../src/processor/signal-frame.js'
 import type { Task } from '../src/processor/task.js'
-import { Flags, Int, Path, Pointer, Size } from './arguments.js'
+import { Int, Path, Size } from './arguments.js'
+import { CloneArguments, CloneChildTid, CloneFlags, CloneParentTid, CloneStack, CloneTls } from './commands.js'
 import { full, partial, syscall } from './define.js'
+import { IdType, WaitOptions } from './flags.js'
+import { OutSiginfo } from './signal-arguments.js'
+import { Arguments, ChildRusage, Environment, OutRusage, WaitStatus } from './structures.js'
 
 /** The child's pid; with CLONE_VFORK the parent waits until the child has its own space or is gone. */
 function cloneTask(task: Task, request: CloneRequest): Outcome {
@@ -49,7 +53,7 @@ export const clone = syscall({
   name: 'clone',
   returns: Int,
   support: partial('no namespaces, no pidfd'),
-  args: { flags: Flags, stack: Pointer, parentTid: Pointer, childTid: Pointer, tls: Pointer },
+  args: { flags: CloneFlags, stack: CloneStack, parentTid: CloneParentTid, childTid: CloneChildTid, tls: CloneTls },
   run: (task, { flags, stack, parentTid, childTid, tls }) =>
     cloneTask(task, { flags: flags & ~CSIGNAL, exitSignal: flags & CSIGNAL, stack, tls, parentTid, childTid }),
 })
@@ -59,7 +63,7 @@ export const clone3 = syscall({
   name: 'clone3',
   returns: Int,
   support: partial('no namespaces, no pidfd, no chosen tids'),
-  args: { args: Pointer, size: Size },
+  args: { args: CloneArguments, size: Size },
   run(task, { args, size }) {
     if (size < CLONE_ARGS_SIZE_VER0) return err(E.INVAL)
     if (size > 4096) return err(E['2BIG'])
@@ -107,7 +111,7 @@ export const execve = syscall({
   name: 'execve',
   returns: Int,
   support: partial('static programs and scripts'),
-  args: { path: Path, argv: Pointer, envp: Pointer },
+  args: { path: Path, argv: Arguments, envp: Environment },
   run(task, { path, argv, envp }) {
     const args = readStrings(task, argv)
     if (typeof args === 'number') return args
@@ -165,7 +169,7 @@ export const wait4 = syscall({
   name: 'wait4',
   returns: Int,
   support: partial('rusage is zeros'),
-  args: { pid: Int, status: Pointer, options: Flags, rusage: Pointer },
+  args: { pid: Int, status: WaitStatus, options: WaitOptions, rusage: ChildRusage },
   run(task, { pid, status, options, rusage }) {
     if ((options & ~(W.NOHANG | W.UNTRACED | W.CONTINUED | W.NOTHREAD | W.ALL | W.CLONE)) !== 0) return err(E.INVAL)
     return waitForChild(task, pid, options | W.EXITED, (child) => {
@@ -181,7 +185,7 @@ export const waitid = syscall({
   name: 'waitid',
   returns: Int,
   support: partial('no pidfd; rusage is zeros'),
-  args: { type: Int, id: Int, info: Pointer, options: Flags, rusage: Pointer },
+  args: { type: IdType, id: Int, info: OutSiginfo, options: WaitOptions, rusage: OutRusage },
   run(task, { type, id, info, options, rusage }) {
     if ((options & (W.EXITED | W.STOPPED | W.CONTINUED)) === 0) return err(E.INVAL)
     if (type !== P.ALL && type !== P.PID && type !== P.PGID) return err(E.INVAL)

@@ -9,9 +9,11 @@ import type { Segments } from '../src/processor/guest-memory.js'
 import type { Outcome } from '../src/processor/kernel.js'
 import { SignalFile } from '../src/processor/signal-file.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, InBuffer, Int, Offset, OutBuffer, Pointer, Size } from './arguments.js'
+import { Fd, InBuffer, Int, Offset, Omitted, OutBuffer, Size } from './arguments.js'
 import { POLLIN, READ, settle, WRITE } from './blocking.js'
 import { full, partial, syscall } from './define.js'
+import { TransferFlags, Whence } from './flags.js'
+import { Iovecs, OutIovecs } from './structures.js'
 
 /** MAX_RW_COUNT: no transfer is longer (read(2)). */
 const COUNT_MAX = 0x7ffff000
@@ -176,7 +178,7 @@ export const readv = syscall({
   name: 'readv',
   returns: Size,
   support: full,
-  args: { fd: Fd, iov: Pointer, iovcnt: Int },
+  args: { fd: Fd, iov: OutIovecs('iovcnt'), iovcnt: Int },
   run: (task, { fd, iov, iovcnt }) => vectored(task, fd, READ, iov, iovcnt, HERE),
 })
 
@@ -185,7 +187,7 @@ export const writev = syscall({
   name: 'writev',
   returns: Size,
   support: full,
-  args: { fd: Fd, iov: Pointer, iovcnt: Int },
+  args: { fd: Fd, iov: Iovecs('iovcnt'), iovcnt: Int },
   run: (task, { fd, iov, iovcnt }) => vectored(task, fd, WRITE, iov, iovcnt, HERE),
 })
 
@@ -194,7 +196,7 @@ export const preadv = syscall({
   name: 'preadv',
   returns: Size,
   support: full,
-  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
+  args: { fd: Fd, iov: OutIovecs('iovcnt'), iovcnt: Int, offset: Offset },
   run: (task, { fd, iov, iovcnt, offset }) =>
     offset < 0 ? err(E.INVAL) : vectored(task, fd, READ, iov, iovcnt, offset),
 })
@@ -204,7 +206,7 @@ export const pwritev = syscall({
   name: 'pwritev',
   returns: Size,
   support: full,
-  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset },
+  args: { fd: Fd, iov: Iovecs('iovcnt'), iovcnt: Int, offset: Offset },
   run: (task, { fd, iov, iovcnt, offset }) =>
     offset < 0 ? err(E.INVAL) : vectored(task, fd, WRITE, iov, iovcnt, offset),
 })
@@ -236,7 +238,7 @@ export const preadv2 = syscall({
   name: 'preadv2',
   returns: Size,
   support: SOME_FLAGS,
-  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset, unused: Size, flags: Flags },
+  args: { fd: Fd, iov: OutIovecs('iovcnt'), iovcnt: Int, offset: Offset, unused: Omitted, flags: TransferFlags },
   run: (task, { fd, iov, iovcnt, offset, flags }) => vectored2(task, fd, READ, iov, iovcnt, offset, flags),
 })
 
@@ -245,7 +247,7 @@ export const pwritev2 = syscall({
   name: 'pwritev2',
   returns: Size,
   support: SOME_FLAGS,
-  args: { fd: Fd, iov: Pointer, iovcnt: Int, offset: Offset, unused: Size, flags: Flags },
+  args: { fd: Fd, iov: Iovecs('iovcnt'), iovcnt: Int, offset: Offset, unused: Omitted, flags: TransferFlags },
   run: (task, { fd, iov, iovcnt, offset, flags }) => vectored2(task, fd, WRITE, iov, iovcnt, offset, flags),
 })
 
@@ -254,7 +256,7 @@ export const lseek = syscall({
   name: 'lseek',
   returns: Offset,
   support: full,
-  args: { fd: Fd, offset: Offset, whence: Int },
+  args: { fd: Fd, offset: Offset, whence: Whence },
   run(task, { fd, offset, whence }) {
     const file = task.process.files.get(fd)
     if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)

@@ -39,15 +39,28 @@ import {
   signalInfo,
 } from '../src/processor/signals.js'
 import { RSP, type Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Pointer, Signal, Size } from './arguments.js'
+import { Fd, Int, Size } from './arguments.js'
 import { full, syscall } from './define.js'
+import { MaskChange, Signal, SignalfdFlags } from './flags.js'
+import {
+  OutSigaction,
+  OutSiginfo,
+  OutSignalStack,
+  OutSigset,
+  RestoredMask,
+  Sigaction,
+  Siginfo,
+  SignalStack,
+  Sigset,
+} from './signal-arguments.js'
+import { Timespec } from './structures.js'
 
 export const rt_sigaction = syscall({
   number: 13,
   name: 'rt_sigaction',
   returns: Int,
   support: full,
-  args: { signal: Signal, action: Pointer, old: Pointer, size: Size },
+  args: { signal: Signal, action: Sigaction, old: OutSigaction, size: Size },
   run(task, { signal, action, old, size }) {
     if (size !== SIGSET_SIZE || signal < 1 || signal > NSIG) return err(E.INVAL)
     const { memory, process } = task
@@ -79,7 +92,7 @@ export const rt_sigprocmask = syscall({
   name: 'rt_sigprocmask',
   returns: Int,
   support: full,
-  args: { how: Int, set: Pointer, old: Pointer, size: Size },
+  args: { how: MaskChange, set: Sigset, old: OutSigset, size: Size },
   run(task, { how, set, old, size }) {
     if (size !== SIGSET_SIZE) return err(E.INVAL)
     const { memory } = task
@@ -113,7 +126,7 @@ export const rt_sigreturn = syscall({
   name: 'rt_sigreturn',
   returns: Int,
   support: full,
-  args: {},
+  args: { frame: RestoredMask },
   run(task) {
     if (popFrame(task) < 0) {
       task.process.actions[SIG.SEGV]!.handler = SIG_DFL
@@ -128,7 +141,7 @@ export const sigaltstack = syscall({
   name: 'sigaltstack',
   returns: Int,
   support: full,
-  args: { stack: Pointer, old: Pointer },
+  args: { stack: SignalStack, old: OutSignalStack },
   run(task, { stack, old }) {
     const { memory } = task
     const { scratch } = memory
@@ -160,7 +173,7 @@ export const rt_sigsuspend = syscall({
   name: 'rt_sigsuspend',
   returns: Int,
   support: full,
-  args: { mask: Pointer, size: Size },
+  args: { mask: Sigset, size: Size },
   run(task, { mask, size }) {
     if (task.wait.active) return BLOCK
     if (size !== SIGSET_SIZE) return err(E.INVAL)
@@ -192,7 +205,7 @@ export const rt_sigpending = syscall({
   name: 'rt_sigpending',
   returns: Int,
   support: full,
-  args: { set: Pointer, size: Size },
+  args: { set: OutSigset, size: Size },
   run(task, { set, size }) {
     if (size > SIGSET_SIZE) return err(E.INVAL)
     const { scratch } = task.memory
@@ -207,7 +220,7 @@ export const rt_sigtimedwait = syscall({
   name: 'rt_sigtimedwait',
   returns: Signal,
   support: full,
-  args: { set: Pointer, info: Pointer, timeout: Pointer, size: Size },
+  args: { set: Sigset, info: OutSiginfo, timeout: Timespec, size: Size },
   run(task, { set, info, timeout, size }): Outcome {
     if (size !== SIGSET_SIZE) return err(E.INVAL)
     const { memory, wait } = task
@@ -334,7 +347,7 @@ export const rt_sigqueueinfo = syscall({
   name: 'rt_sigqueueinfo',
   returns: Int,
   support: full,
-  args: { pid: Int, signal: Signal, info: Pointer },
+  args: { pid: Int, signal: Signal, info: Siginfo },
   run(task, { pid, signal, info: address }) {
     const info = queued(task, signal, address, pid === task.process.pid)
     if (typeof info === 'number') return info
@@ -353,7 +366,7 @@ export const rt_tgsigqueueinfo = syscall({
   name: 'rt_tgsigqueueinfo',
   returns: Int,
   support: full,
-  args: { tgid: Int, tid: Int, signal: Signal, info: Pointer },
+  args: { tgid: Int, tid: Int, signal: Signal, info: Siginfo },
   run(task, { tgid, tid, signal, info: address }) {
     if (tgid <= 0 || tid <= 0) return task.memory.load(address, SIGINFO_SIZE) < 0 ? err(E.FAULT) : err(E.INVAL)
     const target = task.kernel.tasks.get(tid)
@@ -398,7 +411,7 @@ export const signalfd = syscall({
   name: 'signalfd',
   returns: Fd,
   support: full,
-  args: { fd: Fd, mask: Pointer, size: Size },
+  args: { fd: Fd, mask: Sigset, size: Size },
   run: (task, { fd, mask, size }) => signalDescriptor(task, fd, mask, size, 0),
 })
 
@@ -407,6 +420,6 @@ export const signalfd4 = syscall({
   name: 'signalfd4',
   returns: Fd,
   support: full,
-  args: { fd: Fd, mask: Pointer, size: Size, flags: Flags },
+  args: { fd: Fd, mask: Sigset, size: Size, flags: SignalfdFlags },
   run: (task, { fd, mask, size, flags }) => signalDescriptor(task, fd, mask, size, flags),
 })

@@ -6,9 +6,11 @@ import { newFileSystemStatus, STATFS_SIZE, writeStatfs } from '../src/abi/statfs
 import { STATX_SIZE, writeStatx } from '../src/abi/statx.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { DirFd, Fd, Flags, Int, OptionalPath, Path, Pointer } from './arguments.js'
+import { DirFd, Fd, Int, OptionalPath, Path } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { StatFlags, StatxFlags, StatxMask } from './flags.js'
 import { placeAt } from './places.js'
+import { OutStat, OutStatfs, OutStatx } from './structures.js'
 
 const status = newFileStatus()
 const fileSystem = newFileSystemStatus()
@@ -39,7 +41,7 @@ export const stat = syscall({
   name: 'stat',
   returns: Int,
   support: full,
-  args: { path: Path, status: Pointer },
+  args: { path: Path, status: OutStat },
   run: (task, { path, status: address }) => answer(task, ofPath(task, AT.FDCWD, path, 0), address),
 })
 
@@ -48,7 +50,7 @@ export const fstat = syscall({
   name: 'fstat',
   returns: Int,
   support: full,
-  args: { fd: Fd, status: Pointer },
+  args: { fd: Fd, status: OutStat },
   run: (task, { fd, status: address }) => answer(task, ofDescriptor(task, fd), address),
 })
 
@@ -57,7 +59,7 @@ export const lstat = syscall({
   name: 'lstat',
   returns: Int,
   support: full,
-  args: { path: Path, status: Pointer },
+  args: { path: Path, status: OutStat },
   run: (task, { path, status: address }) => answer(task, ofPath(task, AT.FDCWD, path, AT.SYMLINK_NOFOLLOW), address),
 })
 
@@ -68,7 +70,7 @@ export const newfstatat = syscall({
   name: 'newfstatat',
   returns: Int,
   support: full,
-  args: { dirfd: DirFd, path: Path, status: Pointer, flags: Flags },
+  args: { dirfd: DirFd, path: Path, status: OutStat, flags: StatFlags },
   run(task, { dirfd, path, status: address, flags }) {
     if ((flags & ~AT_FLAGS) !== 0) return err(E.INVAL)
     return answer(task, ofPath(task, dirfd, path, flags), address)
@@ -83,7 +85,7 @@ export const statx = syscall({
   name: 'statx',
   returns: Int,
   support: partial('no mount ids, attributes or direct I/O alignment'),
-  args: { dirfd: DirFd, path: OptionalPath, flags: Flags, mask: Flags, status: Pointer },
+  args: { dirfd: DirFd, path: OptionalPath, flags: StatxFlags, mask: StatxMask, status: OutStatx },
   run(task, { dirfd, path, flags, mask, status: address }) {
     if ((mask & STATX_RESERVED) !== 0 || (flags & SYNC_TYPES) === SYNC_TYPES) return err(E.INVAL)
     if ((flags & ~(AT_FLAGS | SYNC_TYPES)) !== 0) return err(E.INVAL)
@@ -106,7 +108,7 @@ export const statfs = syscall({
   name: 'statfs',
   returns: Int,
   support: full,
-  args: { path: Path, status: Pointer },
+  args: { path: Path, status: OutStatfs },
   run(task, { path, status: address }) {
     const place = placeAt(task, AT.FDCWD, path)
     if (typeof place === 'number') return place
@@ -119,7 +121,7 @@ export const fstatfs = syscall({
   name: 'fstatfs',
   returns: Int,
   support: full,
-  args: { fd: Fd, status: Pointer },
+  args: { fd: Fd, status: OutStatfs },
   run(task, { fd, status: address }) {
     const file = task.process.files.get(fd)
     if (file instanceof StorageFile)

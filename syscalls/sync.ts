@@ -8,9 +8,11 @@ import { Segments } from '../src/processor/guest-memory.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { BOUNCE_BASE, BOUNCE_SIZE } from '../src/processor/layout.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Offset, Pointer, Size } from './arguments.js'
+import { Fd, Flags, Int, Offset, Size } from './arguments.js'
 import { settle, WRITE } from './blocking.js'
 import { full, partial, syscall } from './define.js'
+import { FileAdvice, LockOperation } from './flags.js'
+import { InOffset } from './structures.js'
 
 /** A descriptor that can be read or written through: not one of O_PATH. */
 function usable(task: Task, fd: number): Description | undefined {
@@ -79,7 +81,7 @@ export const fadvise64 = syscall({
   name: 'fadvise64',
   returns: Int,
   support: partial('checked; advice changes only speed'),
-  args: { fd: Fd, offset: Offset, length: Offset, advice: Int },
+  args: { fd: Fd, offset: Offset, length: Offset, advice: FileAdvice },
   run(task, { fd, length, advice }) {
     const file = usable(task, fd)
     if (file === undefined) return err(E.BADF)
@@ -145,7 +147,7 @@ export const flock = syscall({
   name: 'flock',
   returns: Int,
   support: full,
-  args: { fd: Fd, operation: Int },
+  args: { fd: Fd, operation: LockOperation },
   run(task, { fd, operation }): Outcome {
     const kind = operation & ~LOCK.NB
     if (kind !== LOCK.SH && kind !== LOCK.EX && kind !== LOCK.UN) return err(E.INVAL)
@@ -184,7 +186,7 @@ export const copy_file_range = syscall({
   name: 'copy_file_range',
   returns: Size,
   support: full,
-  args: { in: Fd, inOffset: Pointer, out: Fd, outOffset: Pointer, length: Size, flags: Flags },
+  args: { in: Fd, inOffset: InOffset, out: Fd, outOffset: InOffset, length: Size, flags: Flags },
   run(task, { in: source, inOffset, out, outOffset, length, flags }) {
     const from = task.process.files.get(source)
     const to = task.process.files.get(out)
@@ -225,7 +227,7 @@ export const sendfile = syscall({
   name: 'sendfile',
   returns: Size,
   support: full,
-  args: { out: Fd, in: Fd, offset: Pointer, count: Size },
+  args: { out: Fd, in: Fd, offset: InOffset, count: Size },
   run(task, { out, in: source, offset, count }): Outcome {
     const from = task.process.files.get(source)
     const to = task.process.files.get(out)

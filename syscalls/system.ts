@@ -15,15 +15,18 @@ import {
 import { newSystemInfo, SYSINFO_SIZE, writeSystemInfo } from '../src/abi/sysinfo.js'
 import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
 import type { Task } from '../src/processor/task.js'
-import { Address, Flags, Int, OutBuffer, Pointer, Size } from './arguments.js'
+import { Int, OutBuffer, Size } from './arguments.js'
+import { PrctlArgument, PrctlOperation } from './commands.js'
 import { full, partial, syscall } from './define.js'
+import { RandomFlags, Resource, UsageOf } from './flags.js'
+import { OutRlimit, OutRusage, OutSysinfo, OutUtsname, Rlimit } from './structures.js'
 
 export const uname = syscall({
   number: 63,
   name: 'uname',
   returns: Int,
   support: full,
-  args: { name: Pointer },
+  args: { name: OutUtsname },
   run(task, { name }) {
     const system = { sysname: '', nodename: '', release: '', version: '', machine: '', domainname: '' }
     const result = task.kernel.host.uname(system)
@@ -40,7 +43,7 @@ export const sysinfo = syscall({
   name: 'sysinfo',
   returns: Int,
   support: partial("the host's memory"),
-  args: { info: Pointer },
+  args: { info: OutSysinfo },
   run(task, { info: address }) {
     const result = task.kernel.host.sysinfo(info)
     if (result < 0) return result
@@ -79,7 +82,7 @@ export const getrlimit = syscall({
   name: 'getrlimit',
   returns: Int,
   support: full,
-  args: { resource: Int, limit: Pointer },
+  args: { resource: Resource, limit: OutRlimit },
   run: (task, { resource, limit }) => limits(task, 0, resource, 0, limit),
 })
 
@@ -88,7 +91,7 @@ export const setrlimit = syscall({
   name: 'setrlimit',
   returns: Int,
   support: LIMITS,
-  args: { resource: Int, limit: Pointer },
+  args: { resource: Resource, limit: Rlimit },
   run: (task, { resource, limit }) => limits(task, 0, resource, limit, 0),
 })
 
@@ -97,7 +100,7 @@ export const prlimit64 = syscall({
   name: 'prlimit64',
   returns: Int,
   support: LIMITS,
-  args: { pid: Int, resource: Int, fresh: Pointer, old: Pointer },
+  args: { pid: Int, resource: Resource, fresh: Rlimit, old: OutRlimit },
   run: (task, { pid, resource, fresh, old }) => limits(task, pid, resource, fresh, old),
 })
 
@@ -108,7 +111,7 @@ export const getrusage = syscall({
   name: 'getrusage',
   returns: Int,
   support: partial("the whole machine's CPU time, as one process's"),
-  args: { who: Int, usage: Pointer },
+  args: { who: UsageOf, usage: OutRusage },
   run(task, { who, usage: address }) {
     if (who !== RUSAGE.SELF && who !== RUSAGE.CHILDREN && who !== RUSAGE.THREAD) return err(E.INVAL)
     if (who === RUSAGE.CHILDREN || task.kernel.deterministic) return task.memory.zero(address, RUSAGE_SIZE)
@@ -126,7 +129,7 @@ export const getrandom = syscall({
   name: 'getrandom',
   returns: Size,
   support: full,
-  args: { buf: OutBuffer('count'), count: Size, flags: Flags },
+  args: { buf: OutBuffer('count', true), count: Size, flags: RandomFlags },
   run(task, { buf, count, flags }) {
     if ((flags & ~GETRANDOM_FLAGS) !== 0) return err(E.INVAL)
     const piece = new Uint8Array(Math.min(count, PIECE))
@@ -166,6 +169,6 @@ export const prctl = syscall({
   name: 'prctl',
   returns: Int,
   support: partial('names and dumpable; other operations are EINVAL'),
-  args: { operation: Int, argument: Address },
+  args: { operation: PrctlOperation, argument: PrctlArgument },
   run: (task, { operation, argument }) => PRCTL[operation]?.(task, argument) ?? err(E.INVAL),
 })

@@ -1,7 +1,8 @@
 // The system call table: every family's rows by number, and the dispatch that runs them. Adding a call is adding a row to its family's file.
 import { E, err } from '../src/abi/errno.js'
 import type { Dispatch, Outcome } from '../src/processor/kernel.js'
-import { RAX } from '../src/processor/task.js'
+import { RAX, type Task } from '../src/processor/task.js'
+import { Address, type TraceClass } from './arguments.js'
 import * as attributes from './attributes.js'
 import type { Syscall } from './define.js'
 import * as descriptors from './descriptors.js'
@@ -18,13 +19,13 @@ import * as process from './process.js'
 import * as readWrite from './read-write.js'
 import * as signals from './signals.js'
 import * as stat from './stat.js'
-import { traceCall } from './strace.js'
 import * as sync from './sync.js'
 import * as system from './system.js'
 import * as terminal from './terminal.js'
 import * as threads from './threads.js'
 import * as time from './time.js'
 import * as timers from './timers.js'
+import { parseSelection, type Selection } from './trace-selection.js'
 import * as xattr from './xattr.js'
 
 const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
@@ -56,6 +57,28 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
 export const table: (Syscall | undefined)[] = []
 for (const family of FAMILIES) for (const row of Object.values(family)) table[row.number] = row
 
+/** Families that are a class of strace's; the other classes follow from the types of arguments. */
+const CLASS_OF_FAMILY = new Map<unknown, TraceClass>([
+  [memory, 'memory'],
+  [exit, 'process'],
+  [process, 'process'],
+  [signals, 'signal'],
+])
+const classOf = new Map<Syscall, TraceClass>()
+for (const family of FAMILIES) {
+  const name = CLASS_OF_FAMILY.get(family)
+  if (name === undefined) continue
+  // memfd_create makes memory, but changes no address space.
+  for (const row of Object.values(family))
+    if (name !== 'memory' || Object.values(row.args).includes(Address)) classOf.set(row, name)
+}
+
+/** The calls that `-e trace=LIST` names. */
+export function selection(list: string): Selection {
+  const rows = table.filter((row) => row !== undefined)
+  return parseSelection(list, rows, (row) => classOf.get(row))
+}
+
 export interface SyscallCounters {
   /** Calls by number. */
   readonly calls: Float64Array
@@ -67,8 +90,13 @@ const NUMBERS = 512
 
 export const newCounters = (): SyscallCounters => ({ calls: new Float64Array(NUMBERS), unknown: new Map() })
 
-/** `print` gets a line per call for --strace. */
-export function dispatcher(counters: SyscallCounters, print: ((line: string) => void) | null): Dispatch {
+/** Who is told of every call, for --strace. */
+export interface CallObserver {
+  enter(task: Task, row: Syscall | undefined): void
+  leave(task: Task, outcome: Outcome): void
+}
+
+export function dispatcher(counters: SyscallCounters, observer: CallObserver | null): Dispatch {
   const { calls, unknown } = counters
   const call: Dispatch = (task) => {
     const number = task.low(RAX)
@@ -80,11 +108,11 @@ export function dispatcher(counters: SyscallCounters, print: ((line: string) => 
     calls[number]! += 1
     return row.invoke(task)
   }
-  if (print === null) return call
+  if (observer === null) return call
   return (task): Outcome => {
-    const traced = traceCall(task, table[task.low(RAX)])
+    observer.enter(task, table[task.low(RAX)])
     const outcome = call(task)
-    print(traced.finish(outcome))
+    observer.leave(task, outcome)
     return outcome
   }
 }

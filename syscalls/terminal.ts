@@ -4,7 +4,8 @@ import { O } from '../src/abi/fcntl.js'
 import { IOCTL, TERMIOS_SIZE, WINSIZE_SIZE } from '../src/abi/ioctl.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { Address, Fd, Flags, Int } from './arguments.js'
+import { Fd, Int } from './arguments.js'
+import { IoctlArgument, IoctlRequest } from './commands.js'
 import { partial, syscall } from './define.js'
 
 /** What a request passes: a number, or a structure of so many bytes that it reads, fills, or both. */
@@ -103,7 +104,7 @@ export const ioctl = syscall({
   name: 'ioctl',
   returns: Int,
   support: partial('terminals and what every descriptor has; other devices are ENOTTY'),
-  args: { fd: Fd, request: Flags, argument: Address },
+  args: { fd: Fd, request: IoctlRequest, argument: IoctlArgument },
   run(task, { fd, request, argument }) {
     const file = task.process.files.get(fd)
     if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)

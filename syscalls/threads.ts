@@ -5,8 +5,11 @@ import { ARCH } from '../src/abi/prctl.js'
 import { CLOCK, isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
-import { Address, Flags, Int, Pointer, Size, Uint } from './arguments.js'
+import { Address, Flags, HexSize, Int, Pointer, Size, Uint } from './arguments.js'
+import { FutexAddress2, FutexOperation, FutexTimeout, FutexValue, FutexValue3 } from './commands.js'
 import { full, partial, refusedCall, syscall } from './define.js'
+import { ArchOperation } from './flags.js'
+import { ArchAddress, OutCpus, OutInt } from './structures.js'
 
 const pair = new Float64Array(2)
 
@@ -102,7 +105,14 @@ export const futex = syscall({
   name: 'futex',
   returns: Int,
   support: partial('no priority inheritance'),
-  args: { address: Pointer, operation: Int, value: Uint, timeout: Pointer, address2: Pointer, value3: Uint },
+  args: {
+    address: Pointer,
+    operation: FutexOperation,
+    value: FutexValue,
+    timeout: FutexTimeout,
+    address2: FutexAddress2,
+    value3: FutexValue3,
+  },
   run(task, { address, operation, value, timeout, address2, value3 }): Outcome {
     const command = operation & FUTEX_CMD_MASK
     const shared = (operation & FUTEX.PRIVATE_FLAG) === 0
@@ -173,7 +183,7 @@ export const arch_prctl = syscall({
   name: 'arch_prctl',
   returns: Int,
   support: partial('segment bases; nothing about CPUID and features'),
-  args: { operation: Int, address: Address },
+  args: { operation: ArchOperation, address: ArchAddress },
   run(task, { operation, address }) {
     if (operation === ARCH.SET_FS || operation === ARCH.SET_GS) {
       if (address >= USER_END) return err(E.PERM)
@@ -187,7 +197,12 @@ export const arch_prctl = syscall({
   },
 })
 
-export const rseq = refusedCall(334, 'rseq', Int, E.NOSYS, 'C libraries then do without restartable sequences')
+export const rseq = refusedCall(334, 'rseq', Int, E.NOSYS, 'C libraries then do without restartable sequences', {
+  area: Address,
+  size: HexSize,
+  flags: Flags,
+  signature: Flags,
+})
 
 export const sched_yield = syscall({
   number: 24,
@@ -207,7 +222,7 @@ export const sched_getaffinity = syscall({
   name: 'sched_getaffinity',
   returns: Int,
   support: partial('all vCPUs'),
-  args: { pid: Int, size: Uint, mask: Pointer },
+  args: { pid: Int, size: Uint, mask: OutCpus },
   run(task, { size, mask }) {
     if (size < 8 || size % 8 !== 0) return err(E.INVAL)
     return task.memory.writeU64(mask, 2 ** task.kernel.vcpus.count - 1) < 0 ? err(E.FAULT) : 8
@@ -219,7 +234,7 @@ export const getcpu = syscall({
   name: 'getcpu',
   returns: Int,
   support: full,
-  args: { cpu: Pointer, node: Pointer, unused: Flags },
+  args: { cpu: OutInt, node: OutInt, unused: Address },
   run(task, { cpu, node }) {
     if (cpu !== 0 && task.memory.writeU32(cpu, task.vcpu) < 0) return err(E.FAULT)
     return node !== 0 && task.memory.writeU32(node, 0) < 0 ? err(E.FAULT) : 0

@@ -20,9 +20,21 @@ import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { IntervalTimer, Process } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
 import { Timer } from '../src/processor/timers.js'
-import { Flags, Int, Pointer, Uint } from './arguments.js'
+import { Int, Pointer, Uint } from './arguments.js'
 import { readClock, type TimerClock, timerClock } from './clocks.js'
 import { full, partial, refusedCall, syscall } from './define.js'
+import { ClockId, IntervalTimerId, TimerFlags } from './flags.js'
+import {
+  Itimerval,
+  OutItimerval,
+  OutTime,
+  OutTimespec,
+  OutTimeval,
+  OutTms,
+  Remaining,
+  TimeResult,
+  Timespec,
+} from './structures.js'
 
 const pair = new Float64Array(2)
 
@@ -36,7 +48,7 @@ export const clock_gettime = syscall({
   name: 'clock_gettime',
   returns: Int,
   support: full,
-  args: { clock: Int, time: Pointer },
+  args: { clock: ClockId, time: OutTimespec },
   run(task, { clock, time }) {
     const result = readClock(task, clock, pair)
     return result < 0 ? result : store(task, time, pair[0]!, pair[1]!)
@@ -48,7 +60,7 @@ export const clock_getres = syscall({
   name: 'clock_getres',
   returns: Int,
   support: full,
-  args: { clock: Int, resolution: Pointer },
+  args: { clock: ClockId, resolution: OutTimespec },
   run(task, { clock, resolution }) {
     const result = task.kernel.host.clockGetres(clock, pair)
     return result < 0 || resolution === 0 ? result : store(task, resolution, pair[0]!, pair[1]!)
@@ -60,7 +72,7 @@ export const gettimeofday = syscall({
   name: 'gettimeofday',
   returns: Int,
   support: full,
-  args: { time: Pointer, zone: Pointer },
+  args: { time: OutTimeval, zone: Pointer },
   run(task, { time, zone }) {
     task.kernel.clock.read(CLOCK.REALTIME, pair)
     if (time !== 0 && store(task, time, pair[0]!, Math.floor(pair[1]! / 1000)) < 0) return err(E.FAULT)
@@ -71,9 +83,9 @@ export const gettimeofday = syscall({
 export const time = syscall({
   number: 201,
   name: 'time',
-  returns: Int,
+  returns: TimeResult,
   support: full,
-  args: { time: Pointer },
+  args: { time: OutTime },
   run(task, { time: address }) {
     task.kernel.clock.read(CLOCK.REALTIME, pair)
     const sec = pair[0]!
@@ -141,7 +153,7 @@ export const nanosleep = syscall({
   name: 'nanosleep',
   returns: Int,
   support: full,
-  args: { request: Pointer, remaining: Pointer },
+  args: { request: Timespec, remaining: Remaining },
   run: (task, { request, remaining }) => sleep(task, request, remaining, null),
 })
 
@@ -150,7 +162,7 @@ export const clock_nanosleep = syscall({
   name: 'clock_nanosleep',
   returns: Int,
   support: full,
-  args: { clock: Int, flags: Flags, request: Pointer, remaining: Pointer },
+  args: { clock: ClockId, flags: TimerFlags, request: Timespec, remaining: Remaining },
   run(task, { clock, flags, request, remaining }) {
     // A thread cannot wait for CPU time of its own (clock_thread, kernel/time/posix-cpu-timers.c).
     if (clock === CLOCK.THREAD_CPUTIME_ID) return err(E.OPNOTSUPP)
@@ -227,7 +239,7 @@ export const setitimer = syscall({
   name: 'setitimer',
   returns: Int,
   support: CPU_TIMERS,
-  args: { which: Int, value: Pointer, old: Pointer },
+  args: { which: IntervalTimerId, value: Itimerval, old: OutItimerval },
   run(task, { which, value, old }) {
     const clock = INTERVAL_CLOCKS[which]
     if (clock === undefined) return err(E.INVAL)
@@ -252,7 +264,7 @@ export const getitimer = syscall({
   name: 'getitimer',
   returns: Int,
   support: CPU_TIMERS,
-  args: { which: Int, value: Pointer },
+  args: { which: IntervalTimerId, value: OutItimerval },
   run(task, { which, value }) {
     const clock = INTERVAL_CLOCKS[which]
     if (clock === undefined) return err(E.INVAL)
@@ -268,7 +280,7 @@ export const times = syscall({
   name: 'times',
   returns: Int,
   support: partial("the whole machine's CPU time, as one process's"),
-  args: { buffer: Pointer },
+  args: { buffer: OutTms },
   run(task, { buffer }) {
     const { memory, kernel } = task
     if (buffer !== 0) {

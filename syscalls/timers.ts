@@ -20,9 +20,11 @@ import { ProcessTimer } from '../src/processor/process-timer.js'
 import type { Task } from '../src/processor/task.js'
 import { TimerFile } from '../src/processor/timer-file.js'
 import type { Timer } from '../src/processor/timers.js'
-import { Fd, Flags, Int, Pointer } from './arguments.js'
+import { Fd, Int, Pointer } from './arguments.js'
 import { type TimerClock, timerClock } from './clocks.js'
 import { full, partial, syscall } from './define.js'
+import { ClockId, TimerFlags, TimerfdFlags, TimerfdTimeFlags } from './flags.js'
+import { Itimerspec, OutInt, OutItimerspec } from './structures.js'
 
 interface Setting {
   readonly valueNsec: number
@@ -93,7 +95,7 @@ export const timer_create = syscall({
   support: partial(
     "a thread's CPU time is its process's; the date's timers do not follow a clock that is set meanwhile",
   ),
-  args: { clock: Int, event: Pointer, id: Pointer },
+  args: { clock: ClockId, event: Pointer, id: OutInt },
   run(task, { clock, event, id: address }) {
     const { process, memory } = task
     if (event !== 0 && memory.load(event, SIGEVENT_SIZE) < 0) return err(E.FAULT)
@@ -122,7 +124,7 @@ export const timer_settime = syscall({
   name: 'timer_settime',
   returns: Int,
   support: full,
-  args: { id: Int, flags: Flags, value: Pointer, old: Pointer },
+  args: { id: Int, flags: TimerFlags, value: Itimerspec, old: OutItimerspec },
   run(task, { id, flags, value, old }) {
     if (value === 0) return err(E.INVAL)
     const setting = readSetting(task, value)
@@ -145,7 +147,7 @@ export const timer_gettime = syscall({
   name: 'timer_gettime',
   returns: Int,
   support: full,
-  args: { id: Int, value: Pointer },
+  args: { id: Int, value: OutItimerspec },
   run(task, { id, value }) {
     const found = find(task, id)
     if (typeof found === 'number') return found
@@ -186,7 +188,7 @@ export const timerfd_create = syscall({
   name: 'timerfd_create',
   returns: Fd,
   support: partial('alarm clocks are EPERM, as for a program without CAP_WAKE_ALARM'),
-  args: { clock: Int, flags: Flags },
+  args: { clock: ClockId, flags: TimerfdFlags },
   run(task, { clock, flags }) {
     if ((flags & ~(TFD.NONBLOCK | TFD.CLOEXEC)) !== 0) return err(E.INVAL)
     if (ALARM_CLOCKS.has(clock)) return err(E.PERM)
@@ -216,7 +218,7 @@ export const timerfd_settime = syscall({
   name: 'timerfd_settime',
   returns: Int,
   support: partial('a clock that is set meanwhile is not noticed'),
-  args: { fd: Fd, flags: Flags, value: Pointer, old: Pointer },
+  args: { fd: Fd, flags: TimerfdTimeFlags, value: Itimerspec, old: OutItimerspec },
   run(task, { fd, flags, value, old }) {
     const setting = readSetting(task, value)
     if (typeof setting === 'number') return setting
@@ -237,7 +239,7 @@ export const timerfd_gettime = syscall({
   name: 'timerfd_gettime',
   returns: Int,
   support: full,
-  args: { fd: Fd, value: Pointer },
+  args: { fd: Fd, value: OutItimerspec },
   run(task, { fd, value }) {
     const file = timerFile(task, fd)
     if (typeof file === 'number') return file

@@ -3,8 +3,9 @@ import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, InBuffer, Int, OutBuffer, Path, Size } from './arguments.js'
+import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { XattrFlags } from './flags.js'
 import { placeAt } from './places.js'
 
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX (linux/limits.h). */
@@ -72,7 +73,7 @@ function set(task: Task, name: string, address: number, size: number, flags: num
 
 const byPath = partial('of files that can be opened for reading; a symbolic link itself has none')
 const OUT = { buffer: OutBuffer('size'), size: Size }
-const IN = { value: InBuffer('size'), size: Size, flags: Flags }
+const IN = { value: InBuffer('size'), size: Size, flags: XattrFlags }
 const noData = (): number => err(E.NODATA)
 const linkRefuses = (name: string): number => (NO_LINK_HAS.test(name) ? err(E.PERM) : err(E.OPNOTSUPP))
 
@@ -82,7 +83,7 @@ const getter = (number: number, name: string, follow: boolean) =>
     name,
     returns: Size,
     support: byPath,
-    args: { path: Path, name: Path, ...OUT },
+    args: { path: Path, name: Name, ...OUT },
     run(task, { path, name: attribute, buffer, size }) {
       return isName(attribute) ? withPath(task, path, follow, get(task, attribute, buffer, size), noData) : err(E.RANGE)
     },
@@ -96,7 +97,7 @@ export const fgetxattr = syscall({
   name: 'fgetxattr',
   returns: Size,
   support: full,
-  args: { fd: Fd, name: Path, ...OUT },
+  args: { fd: Fd, name: Name, ...OUT },
   run(task, { fd, name, buffer, size }) {
     return isName(name) ? withDescriptor(task, fd, get(task, name, buffer, size)) : err(E.RANGE)
   },
@@ -130,7 +131,7 @@ const setter = (number: number, name: string, follow: boolean) =>
     name,
     returns: Int,
     support: byPath,
-    args: { path: Path, name: Path, ...IN },
+    args: { path: Path, name: Name, ...IN },
     run(task, { path, name: attribute, value: address, size, flags }) {
       const use = set(task, attribute, address, size, flags)
       return typeof use === 'number' ? use : withPath(task, path, follow, use, () => linkRefuses(attribute))
@@ -145,7 +146,7 @@ export const fsetxattr = syscall({
   name: 'fsetxattr',
   returns: Int,
   support: full,
-  args: { fd: Fd, name: Path, ...IN },
+  args: { fd: Fd, name: Name, ...IN },
   run(task, { fd, name, value: address, size, flags }) {
     const use = set(task, name, address, size, flags)
     return typeof use === 'number' ? use : withDescriptor(task, fd, use)
@@ -158,7 +159,7 @@ const remover = (number: number, name: string, follow: boolean) =>
     name,
     returns: Int,
     support: byPath,
-    args: { path: Path, name: Path },
+    args: { path: Path, name: Name },
     run(task, { path, name: attribute }) {
       if (!isName(attribute)) return err(E.RANGE)
       const use: Use = (fd) => task.kernel.host.fremovexattr(fd, attribute)
@@ -174,7 +175,7 @@ export const fremovexattr = syscall({
   name: 'fremovexattr',
   returns: Int,
   support: full,
-  args: { fd: Fd, name: Path },
+  args: { fd: Fd, name: Name },
   run: (task, { fd, name }) =>
     isName(name) ? withDescriptor(task, fd, (hostFd) => task.kernel.host.fremovexattr(hostFd, name)) : err(E.RANGE),
 })

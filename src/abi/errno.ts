@@ -1,6 +1,6 @@
 // Linux errno numbers (asm-generic/errno-base.h, errno.h) without their E: `E.NOENT` is 2.
 // Errors travel as negative numbers: return `err(E.NOENT)`, test with `isErrno(result)`, print with `errnoName`.
-// Leaves out the messages of strerror(3).
+// The messages of strerror(3) are in errno-messages.ts.
 
 export const E = {
   PERM: 1,

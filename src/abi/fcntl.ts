@@ -1,7 +1,7 @@
 // open(2), fcntl(2) and *at(2) numbers (asm-generic/fcntl.h, linux/fcntl.h) and struct flock.
 // Use `O.CREAT | O.EXCL`, `F.GETFL`, `AT.FDCWD`. Numbers are x86-64's; other machines number O.DIRECTORY and friends differently.
 
-/** Flags of open(2). TMPFILE contains DIRECTORY, SYNC contains DSYNC. */
+/** Flags of open(2), in the order in which strace prints them: TMPFILE contains DIRECTORY and SYNC contains DSYNC, and are before them. */
 export const O = {
   RDONLY: 0,
   WRONLY: 1,
@@ -13,18 +13,18 @@ export const O = {
   TRUNC: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
+  SYNC: 0o4010000,
   DSYNC: 0o10000,
   ASYNC: 0o20000,
   DIRECT: 0o40000,
   /** What a 64-bit kernel sets itself and F_GETFL shows (glibc defines it as 0). */
   LARGEFILE: 0o100000,
-  DIRECTORY: 0o200000,
   NOFOLLOW: 0o400000,
   NOATIME: 0o1000000,
   CLOEXEC: 0o2000000,
-  SYNC: 0o4010000,
   PATH: 0o10000000,
   TMPFILE: 0o20200000,
+  DIRECTORY: 0o200000,
 } as const
 
 /** Commands of fcntl(2). */
@@ -126,6 +126,12 @@ export const FALLOC = {
 export const XATTR = {
   CREATE: 1,
   REPLACE: 2,
+} as const
+
+/** Flags of close_range(2). */
+export const CLOSE_RANGE = {
+  UNSHARE: 2,
+  CLOEXEC: 4,
 } as const
 
 /** Advice of posix_fadvise(2). */

@@ -69,7 +69,9 @@ export function signalName(signal: number): string {
 export const SIG_DFL = 0
 export const SIG_IGN = 1
 
+/** In the order in which strace prints them. */
 export const SA = {
+  RESTORER: 0x4000000,
   NOCLDSTOP: 1,
   NOCLDWAIT: 2,
   SIGINFO: 4,
@@ -77,7 +79,6 @@ export const SA = {
   RESTART: 0x10000000,
   NODEFER: 0x40000000,
   RESETHAND: 0x80000000,
-  RESTORER: 0x4000000,
 } as const
 
 /** How rt_sigprocmask(2) changes the mask. */

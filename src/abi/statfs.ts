@@ -19,7 +19,30 @@ export interface FileSystemStatus {
 }
 
 export const STATFS_SIZE = 120
-export const FS_MAGIC = { TMPFS: 0x01021994, EXT4: 0xef53, PROC: 0x9fa0, PIPEFS: 0x50495045 } as const
+export const FS_MAGIC = {
+  TMPFS_MAGIC: 0x01021994,
+  EXT2_SUPER_MAGIC: 0xef53,
+  PROC_SUPER_MAGIC: 0x9fa0,
+  PIPEFS_MAGIC: 0x50495045,
+  OVERLAYFS_SUPER_MAGIC: 0x794c7630,
+  SYSFS_MAGIC: 0x62656572,
+  XFS_SUPER_MAGIC: 0x58465342,
+  BTRFS_SUPER_MAGIC: 0x9123683e,
+} as const
+
+/** f_flags (linux/statfs.h), in the order in which strace prints them. */
+export const ST = {
+  VALID: 0x20,
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  SYNCHRONOUS: 0x10,
+  MANDLOCK: 0x40,
+  NOATIME: 0x400,
+  NODIRATIME: 0x800,
+  RELATIME: 0x1000,
+} as const
 
 const WORDS: readonly (readonly [keyof FileSystemStatus, number])[] = [
   ['type', 0],

@@ -1,7 +1,8 @@
 // The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
 import { parentPort, workerData } from 'node:worker_threads'
-import { dispatcher, newCounters } from '../../syscalls/table.js'
+import { Strace } from '../../syscalls/strace.js'
+import { dispatcher, newCounters, selection } from '../../syscalls/table.js'
 import { E, errnoName } from '../abi/errno.js'
 import { AT, O } from '../abi/fcntl.js'
 import { SIG } from '../abi/signal.js'
@@ -29,6 +30,7 @@ export interface WorkerInput {
 const STDERR = 2
 /** As a shell reports a program it cannot run. */
 const NOT_FOUND = 127
+const USAGE = 2
 const NOT_EXECUTABLE = 126
 /** The machine itself could not be put together, or lost a part. */
 const NOT_STARTED = 125
@@ -37,9 +39,52 @@ const TIME_LIMIT = 124
 
 const encoder = new TextEncoder()
 
-/** Where lego's own lines go, or the errno of opening it. */
-function openLog(host: Host, { log }: RunOptions): number {
-  return log === null ? STDERR : host.openat(AT.FDCWD, log, O.WRONLY | O.CREAT | O.TRUNC | O.CLOEXEC, 0o666)
+/** Something is written to a file that the user named, or to `otherwise`. */
+class Output {
+  readonly #host: Host
+  readonly #fd: number
+
+  /** Throws a line for the user when the file cannot be written. */
+  constructor(host: Host, path: string | null, otherwise: number) {
+    this.#host = host
+    this.#fd = path === null ? otherwise : host.openat(AT.FDCWD, path, O.WRONLY | O.CREAT | O.TRUNC | O.CLOEXEC, 0o666)
+    if (this.#fd < 0) throw new Refusal(NOT_STARTED, `${path}: cannot be written: ${errnoName(this.#fd)}`)
+  }
+
+  get fd(): number {
+    return this.#fd
+  }
+
+  write(text: string): void {
+    const bytes = encoder.encode(text)
+    for (let done = 0; done < bytes.length; ) {
+      const written = this.#host.write(this.#fd, bytes.subarray(done))
+      if (written <= 0) return
+      done += written
+    }
+  }
+}
+
+/** Why there is no run, and the status to exit with. */
+class Refusal extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+function straceFor(host: Host, options: RunOptions, log: Output): Strace | null {
+  if (!options.strace) return null
+  const selected = selection(options.trace)
+  if ('problem' in selected) throw new Refusal(USAGE, `-e trace=${options.trace}: ${selected.problem}`)
+  const output = new Output(host, options.straceOutput, log.fd)
+  return new Strace({
+    selects: selected.selects,
+    print: (line) => output.write(`${line}\n`),
+    alwaysNamesTask: options.straceOutput !== null,
+  })
 }
 
 async function managerFor(options: RunOptions, host: Host, storage: StorageManager): Promise<MemoryMethods> {
@@ -60,12 +105,9 @@ const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
 /** Makes processor and guest; the status to exit with. Does not return when the guest died by a signal. */
 async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const host = linuxHost()
-  const log = openLog(host, options)
-  const complain = (text: string): void => void host.write(log < 0 ? STDERR : log, encoder.encode(text))
-  if (log < 0) {
-    complain(`lego: ${options.log}: cannot be written: ${errnoName(log)}\n`)
-    return NOT_STARTED
-  }
+  const log = new Output(host, options.log, STDERR)
+  const strace = straceFor(host, options, log)
+  const complain = (text: string): void => log.write(text)
   const mounts = options.mounts.map((text) => parseMount(text)!)
   const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
   const manager = await managerFor(options, host, storage)
@@ -84,7 +126,7 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
       engine = new Engine({ ...parts, tier: options.engine, cpu, stackBytes: GUEST_CALL_BYTES, ...hot })
       return engine
     },
-    dispatch: dispatcher(counters, options.strace ? (line) => complain(`${line}\n`) : null),
+    dispatch: dispatcher(counters, strace),
     deterministic: options.deterministic,
     seed: options.seed,
     startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
@@ -96,6 +138,8 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     return exitStatusOf(failure)
   }
   const { kernel } = processor
+  kernel.observer = strace
+  for (const task of kernel.tasks.values()) strace?.started(task, program)
   kernel.onFatalSignal = (task, { signal }) => {
     if (signal !== SIG.ILL) return
     const code = new Uint8Array(16)
@@ -122,6 +166,10 @@ async function main(): Promise<number> {
   try {
     return await run(input)
   } catch (error) {
+    if (error instanceof Refusal) {
+      linuxHost().write(STDERR, encoder.encode(`lego: ${error.message}\n`))
+      return error.status
+    }
     const isTransport = error instanceof Error && error.name === 'TransportError'
     const isExport = error instanceof Error && error.message.startsWith('cannot export')
     if (!isTransport && !isExport) throw error

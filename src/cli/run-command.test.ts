@@ -35,6 +35,15 @@ test('the environment: what it is here, less --unset-env, or only what is named'
   expect(options('--env', 'A=2', '--env', 'A', 'p').env).toEqual(['A=1'])
 })
 
+test('-e and -o ask for --strace', () => {
+  expect(options('-e', 'trace=%file,read', 'p')).toMatchObject({
+    strace: true,
+    trace: '%file,read',
+    straceOutput: null,
+  })
+  expect(options('-o', 'file', 'p')).toMatchObject({ strace: true, trace: 'all', straceOutput: 'file' })
+})
+
 test('--argv0 is another name for the same program', () => {
   expect(options('--argv0', 'sh', 'p', 'x')).toMatchObject({ program: 'p', name: 'sh', args: ['x'] })
   expect(options('p')).toMatchObject({ program: 'p', name: 'p' })
@@ -65,6 +74,7 @@ test.each([
   [['--time-limit', '0', 'p'], 'not a number of seconds'],
   [['--memory', 'tcp:1', 'p'], 'not unix:PATH'],
   [['--strace=1', 'p'], 'takes no value'],
+  [['-e', 'signal=none', 'p'], 'is not trace=LIST'],
 ])('%j is refused: %s', (argv, complaint) => {
   const parsed = parse(...argv)
   expect('problem' in parsed ? parsed.problem : '').toContain(complaint)

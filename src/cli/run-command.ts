@@ -103,7 +103,22 @@ export const OPTIONS: readonly Option[] = [
     help: 'write what lego itself says there: messages, --strace, --stats (default: stderr)',
     parse: (log) => ({ log }),
   },
-  { name: '--strace', help: 'print every system call on stderr', parse: () => ({ strace: true }) },
+  { name: '--strace', help: 'print every system call, as strace -f does', parse: () => ({ strace: true }) },
+  {
+    name: '-e',
+    value: 'trace=LIST',
+    help: '--strace of these calls only: names, %file %desc %memory %process %signal; !LIST: all others',
+    parse: (value) =>
+      value.startsWith('trace=')
+        ? { strace: true, trace: value.slice('trace='.length) }
+        : `${value} is not trace=LIST, the only expression of strace's that is known`,
+  },
+  {
+    name: '-o',
+    value: 'FILE',
+    help: '--strace into a file',
+    parse: (straceOutput) => ({ strace: true, straceOutput }),
+  },
   {
     name: '--stats',
     value: '[json]',
@@ -180,6 +195,7 @@ ${OPTIONS.map((option) => `  ${shown(option).padEnd(28)} ${option.help}`).join('
 Examples:
   lego run /bin/busybox sha256sum README.md
   lego run --excache 64K --ways 1 --stats ./prog
+  lego run -e trace=%file,%process -o calls.txt ./prog
   lego memory --listen unix:/run/lego.sock & lego run --memory unix:/run/lego.sock ./prog
 
 Exit status: the program's; death by a signal is the program's too. 126: it cannot be executed, 127: not found,
@@ -205,6 +221,8 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     log: null,
     timeLimitSec: Infinity,
     strace: false,
+    trace: 'all',
+    straceOutput: null,
     stats: 'none',
     deterministic: false,
     seed: 1,

@@ -21,6 +21,10 @@ export interface RunOptions {
   /** The guest is ended after this long; Infinity: never. */
   readonly timeLimitSec: number
   readonly strace: boolean
+  /** Which calls are traced, as strace's -e trace=. */
+  readonly trace: string
+  /** Where the trace goes; null: where lego's other lines go. */
+  readonly straceOutput: string | null
   readonly stats: 'none' | 'text' | 'json'
   readonly deterministic: boolean
   readonly seed: number

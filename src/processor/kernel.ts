@@ -19,6 +19,13 @@ import type { Task } from './task.js'
 import type { TimerQueue } from './timers.js'
 import type { Vcpus } from './vcpus.js'
 
+export interface Observer {
+  /** A signal was taken from its queue and takes effect now. */
+  signal(task: Task, info: SignalInfo): void
+  /** A task is about to end; `status` is wait4's. */
+  exit(task: Task, status: number): void
+}
+
 export interface Kernel {
   readonly host: Host
   readonly window: MemoryWindow
@@ -49,6 +56,8 @@ export interface Kernel {
   readonly deterministic: boolean
   /** The program that ended decides how the whole machine ends: wait status. */
   finalStatus: number
+  /** Told of what happens to the guest, for --strace. */
+  observer: Observer | null
   /** Told when a signal is about to end a process. */
   onFatalSignal: ((task: Task, info: SignalInfo) => void) | null
   /** Process group that the terminal belongs to, as the guest set it. */

@@ -264,6 +264,7 @@ export class Lifecycle {
   exitTask(task: Task, code: number): void {
     if (task.process.tasks.size === 1) this.exitProcess(task.process, exitStatus(code))
     else {
+      this.#kernel.observer?.exit(task, exitStatus(code))
       this.#clearTid(task)
       this.#endTask(task)
     }
@@ -274,6 +275,7 @@ export class Lifecycle {
     if (process.status >= 0) return
     const kernel = this.#kernel
     const [first] = process.tasks
+    for (const task of process.tasks) kernel.observer?.exit(task, status)
     for (const task of process.tasks) this.#clearTid(task)
     for (const task of [...process.tasks]) this.#endTask(task)
     this.#releaseVforkParent(process)

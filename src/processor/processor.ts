@@ -116,6 +116,7 @@ export class Processor {
       segments: new Segments(),
       deterministic: options.deterministic,
       finalStatus: 0,
+      observer: null,
       onFatalSignal: null,
       foregroundGroup: 0,
       init: null,

@@ -339,6 +339,7 @@ export class Scheduler {
     for (;;) {
       const info = takeSignal(task)
       if (info === null) return true
+      this.#kernel.observer?.signal(task, info)
       const { process } = task
       const action = process.actions[info.signal]!
       if (action.handler === SIG_IGN && info.signal !== SIG.KILL && info.signal !== SIG.STOP) continue
