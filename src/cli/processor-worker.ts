@@ -39,7 +39,7 @@ const TIME_LIMIT = 124
 
 const encoder = new TextEncoder()
 
-/** Something is written to a file that the user named, or to `otherwise`. */
+/** What is written to a file that the user named, to `fd:N` that the caller left open, or to `otherwise`. */
 class Output {
   readonly #host: Host
   readonly #fd: number
@@ -47,7 +47,13 @@ class Output {
   /** Throws a line for the user when the file cannot be written. */
   constructor(host: Host, path: string | null, otherwise: number) {
     this.#host = host
-    this.#fd = path === null ? otherwise : host.openat(AT.FDCWD, path, O.WRONLY | O.CREAT | O.TRUNC | O.CLOEXEC, 0o666)
+    const inherited = /^fd:(\d+)$/.exec(path ?? '')?.[1]
+    this.#fd =
+      path === null
+        ? otherwise
+        : inherited === undefined
+          ? host.openat(AT.FDCWD, path, O.WRONLY | O.CREAT | O.TRUNC | O.CLOEXEC, 0o666)
+          : Number(inherited)
     if (this.#fd < 0) throw new Refusal(NOT_STARTED, `${path}: cannot be written: ${errnoName(this.#fd)}`)
   }
 

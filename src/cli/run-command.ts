@@ -99,7 +99,7 @@ export const OPTIONS: readonly Option[] = [
   },
   {
     name: '--log',
-    value: 'FILE',
+    value: 'FILE|fd:N',
     help: 'write what lego itself says there: messages, --strace, --stats (default: stderr)',
     parse: (log) => ({ log }),
   },
