@@ -1,7 +1,8 @@
-// What differs between two observations, and how to show it to a person: the lines (or, for what is not text, the bytes)
-// around the first place where they part. Leaves out a minimal diff: everything from first to last difference is shown.
+// What differs between native runs and one under lego, and how to show it to a person. What differs between the native runs themselves is masked:
+// words and lines of texts (compare-pattern.ts), bytes of what is not text, the way a run ends, names of files.
 
 import type { LeftFile, Observation } from './compare-observe.js'
+import { align, type Hunk, type Item, isAllowed, patternOf, showItem } from './compare-pattern.js'
 
 export interface Difference {
   /** `stdout`, `stderr`, `end`, or `file NAME`. */
@@ -15,49 +16,78 @@ const lineLength_max = 200
 
 const isText = (bytes: Buffer): boolean => !bytes.includes(0) && Buffer.from(bytes.toString('utf8')).equals(bytes)
 
-/** Length of the common beginning. */
-function commonPrefix<Item>(a: ArrayLike<Item>, b: ArrayLike<Item>): number {
-  let length = 0
-  while (length < a.length && length < b.length && a[length] === b[length]) length++
-  return length
-}
+const linesOf = (bytes: Buffer): string[] => bytes.toString().split('\n')
 
-function textDifference(native: string, lego: string): readonly string[] {
-  const [a, b] = [native.split('\n'), lego.split('\n')]
-  const start = commonPrefix(a, b)
-  const tail = Math.min(commonPrefix([...a].reverse(), [...b].reverse()), a.length - start, b.length - start)
-  const show = (sign: string, all: readonly string[]): string[] => {
-    const part = all.slice(start, all.length - tail)
+/** `at line 7:`, then what should be there and what is. */
+function showHunk({ items, lines, at }: Hunk): string[] {
+  const show = (sign: string, part: readonly string[]): string[] => {
     const shown = part.slice(0, linesShown_max).map((line) => `  ${sign} ${line.slice(0, lineLength_max)}`)
     return part.length > linesShown_max ? [...shown, `  ${sign} and ${part.length - linesShown_max} lines more`] : shown
   }
-  return [`from line ${start + 1}:`, ...show('-', a), ...show('+', b)]
+  return [`from line ${at + 1}:`, ...show('-', items.map(showItem)), ...show('+', lines)]
 }
 
-function bytesDifference(native: Buffer, lego: Buffer): readonly string[] {
-  const at = commonPrefix(native, lego)
-  const show = (bytes: Buffer): string =>
-    bytes
-      .subarray(at, at + 16)
-      .toString('hex')
-      .replace(/../g, '$& ')
-      .trimEnd() || 'ends'
-  return [`from byte ${at} (${native.length} and ${lego.length} bytes):`, `  - ${show(native)}`, `  + ${show(lego)}`]
+function textDifference(natives: readonly Buffer[], lego: Buffer): string[] {
+  const hunks = align(patternOf(natives.map(linesOf)), linesOf(lego)).filter((hunk) => !isAllowed(hunk))
+  const shown = hunks.slice(0, linesShown_max).flatMap(showHunk)
+  return hunks.length > linesShown_max ? [...shown, `and in ${hunks.length - linesShown_max} places more`] : shown
 }
 
-function contentDifference(what: string, native: Buffer, lego: Buffer): Difference[] {
-  if (native.equals(lego)) return []
-  const text = isText(native) && isText(lego)
-  return [{ what, lines: text ? textDifference(native.toString(), lego.toString()) : bytesDifference(native, lego) }]
+/** Bytes are compared where the native runs agree; runs of different lengths agree nowhere. */
+function bytesDifference([native, ...others]: readonly Buffer[], lego: Buffer): string[] {
+  if (native === undefined || others.some(({ length }) => length !== native.length)) return []
+  const isStable = (at: number): boolean => others.every((other) => other[at] === native[at])
+  const length = Math.max(native.length, lego.length)
+  for (let at = 0; at < length; at++) {
+    if (native[at] === lego[at] || !isStable(at)) continue
+    const show = (bytes: Buffer): string =>
+      bytes
+        .subarray(at, at + 16)
+        .toString('hex')
+        .replace(/../g, '$& ')
+        .trimEnd() || 'ends'
+    return [`from byte ${at} (${native.length} and ${lego.length} bytes):`, `  - ${show(native)}`, `  + ${show(lego)}`]
+  }
+  return []
 }
 
-function fileDifference(name: string, native: LeftFile | undefined, lego: LeftFile | undefined): Difference[] {
+function contentDifference(what: string, natives: readonly Buffer[], lego: Buffer): Difference[] {
+  if (natives.some((native) => native.equals(lego))) return []
+  const text = isText(lego) && natives.every(isText)
+  const lines = text ? textDifference(natives, lego) : bytesDifference(natives, lego)
+  return lines.length === 0 ? [] : [{ what, lines }]
+}
+
+const isPresent = (file: LeftFile | undefined): file is LeftFile => file !== undefined
+
+function fileDifference(
+  name: string,
+  natives: readonly (LeftFile | undefined)[],
+  lego: LeftFile | undefined,
+): Difference[] {
   const what = `file ${name}`
-  if (!native) return [{ what, lines: ['only lego left it'] }]
-  if (!lego) return [{ what, lines: ['only the native run left it'] }]
-  if (native.mode !== lego.mode)
-    return [{ what, lines: [`mode ${native.mode.toString(8)} natively, ${lego.mode.toString(8)} under lego`] }]
-  return contentDifference(what, native.content, lego.content)
+  const left = natives.filter(isPresent)
+  if (!lego) return left.length < natives.length ? [] : [{ what, lines: ['only the native run left it'] }]
+  const modes = left.map(({ mode }) => mode)
+  if (!modes.includes(lego.mode) && new Set(modes).size === 1)
+    return [{ what, lines: [`mode ${modes[0]!.toString(8)} natively, ${lego.mode.toString(8)} under lego`] }]
+  return contentDifference(
+    what,
+    left.map(({ content }) => content),
+    lego.content,
+  )
+}
+
+/** Files that lego alone left, but for those with a name like the ones that each native run gave a name of its own. */
+function extraFiles(natives: readonly Observation[], lego: Observation): Difference[] {
+  const own = natives.map(({ files }) =>
+    [...files.keys()].filter((name) => !natives.every((other) => other.files.has(name))).sort(),
+  )
+  const allowed: readonly Item[] = patternOf(own)
+  return [...lego.files.keys()]
+    .filter((name) => !natives.some(({ files }) => files.has(name)))
+    .filter((name) => !allowed.some((item) => align([item], [name]).every(isAllowed)))
+    .map((name) => ({ what: `file ${name}`, lines: ['only lego left it'] }))
 }
 
 /** lego's own report of a guest killed by a fault; natively that is the shell's business. */
@@ -65,14 +95,38 @@ export function withoutCrashReport(stderr: string): string {
   return stderr.replace(/^lego: .*\n(?:[ \t].*\n)*/gm, '')
 }
 
-export function differences(native: Observation, lego: Observation): readonly Difference[] {
+function endDifference(natives: readonly Observation[], lego: Observation): Difference[] {
+  const ends = [...new Set(natives.map(({ end }) => end))]
+  return ends.length > 1 || ends.includes(lego.end)
+    ? []
+    : [{ what: 'end', lines: [`  - ${ends[0]}`, `  + ${lego.end}`] }]
+}
+
+/** `natives`: one run or several of the same command. */
+export function differences(natives: readonly Observation[], lego: Observation): readonly Difference[] {
   const legoStderr =
     lego.signal === null ? lego.stderr : Buffer.from(withoutCrashReport(lego.stderr.toString('latin1')), 'latin1')
-  const names = [...new Set([...native.files.keys(), ...lego.files.keys()])].sort()
+  const names = [...new Set(natives.flatMap(({ files }) => [...files.keys()]))].sort()
+  const stdout = natives.map((native) => native.stdout)
+  const stderr = natives.map((native) => native.stderr)
   return [
-    ...contentDifference('stdout', native.stdout, lego.stdout),
-    ...contentDifference('stderr', native.stderr, legoStderr),
-    ...(native.end === lego.end ? [] : [{ what: 'end', lines: [`  - ${native.end}`, `  + ${lego.end}`] }]),
-    ...names.flatMap((name) => fileDifference(name, native.files.get(name), lego.files.get(name))),
+    ...contentDifference('stdout', stdout, lego.stdout),
+    ...contentDifference('stderr', stderr, legoStderr),
+    ...endDifference(natives, lego),
+    ...names.flatMap((name) =>
+      fileDifference(
+        name,
+        natives.map(({ files }) => files.get(name)),
+        lego.files.get(name),
+      ),
+    ),
+    ...extraFiles(natives, lego),
   ]
+}
+
+/** Aspects in which the native runs differ among themselves, and which are therefore compared in part. */
+export function unsteady(natives: readonly Observation[]): readonly string[] {
+  const [first, ...others] = natives
+  const found = others.flatMap((other) => differences([first!], other).map(({ what }) => what))
+  return [...new Set(found)]
 }

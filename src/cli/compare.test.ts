@@ -1,7 +1,7 @@
 // The comparison is tested against a stand-in for lego: a script that drops `run` and its options and runs the program
 // with the change that the test asks for.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compareCommand } from './compare.js'
@@ -82,7 +82,7 @@ test('what lego says of a guest killed by a signal is not a difference', async (
 })
 
 test('a run that never ends is a difference', async () => {
-  const { printed, status } = await comparison('exit 0', 'exec sleep 100', '--deadline', '0.2')
+  const { printed, status } = await comparison('exit 0', 'exec sleep 100', '--time-limit', '0.2')
   expect(printed).toMatch(/\+ ended by us: .*ETIMEDOUT/)
   expect(status).toBe(1)
 })
@@ -92,6 +92,52 @@ test('stdin and files named by --with reach both runs', async () => {
   writeFileSync(input, 'from a file\n')
   const { printed } = await comparison('cat; cat input', 'cat; cat input', '--stdin', input, '--with', input)
   expect(printed).toMatch(/^equal: 24 bytes/)
+})
+
+/** A program that counts its runs in a file outside. */
+const counting = (text: string): string => {
+  const file = join(directory, `count${scripts}`)
+  return `echo x >> ${file}; n=$(wc -l < ${file}); ${text}`
+}
+
+test('what differs between native runs is not compared', async () => {
+  const both = counting('echo "run $n of $$"; echo "a temporary file" > "left.$n"; echo "$n" > same')
+  const { status, printed } = await comparison(both, both)
+  expect(printed).toMatch(
+    /^equal: .*\nnot compared where native runs differ from each other: stdout, file left\.1, file same, file left\.2\n$/s,
+  )
+  expect(status).toBe(0)
+})
+
+test('what is the same in native runs is compared, beside what is not', async () => {
+  const { status, printed } = await comparison(counting('echo "run $n is good"'), 'echo "run 1 is bad"')
+  expect(printed).toMatch(/stdout differs\n +from line 1:\n +- run … is good\n +\+ run 1 is bad\n/)
+  expect(status).toBe(1)
+})
+
+test('a recording stands for the native runs', async () => {
+  const golden = join(directory, 'golden.json')
+  const native = "echo a; printf 'b\\000\\377' > left; exit 3"
+  const recorded = await comparison(native, 'exit 1', '--record', golden)
+  expect(recorded).toMatchObject({
+    status: 0,
+    printed: 'recorded: 2 bytes of stdout, 0 of stderr, status 3, 1 files\n',
+  })
+  expect(await comparison('exit 9', native, '--against', golden)).toMatchObject({ status: 0 })
+  const { status, printed } = await comparison('exit 9', 'echo b', '--against', golden)
+  expect(printed).toMatch(/stdout differs.*end differs.*file left differs/s)
+  expect(status).toBe(1)
+})
+
+test('--junit writes a test case for everything compared', async () => {
+  const report = join(directory, 'report.xml')
+  await comparison('echo "<a>"; echo x > left', 'echo "<b>"; echo x > left', '--junit', report)
+  const text = readFileSync(report, 'utf8')
+  expect(text).toContain('<testsuite name="lego compare" tests="4" failures="1">')
+  expect(text).toMatch(
+    /name="stdout">\s*<failure message="stdout differs">from line 1:\n +- &lt;a&gt;\n +\+ &lt;b&gt;</,
+  )
+  expect(text).toMatch(/name="file left"\/>/)
 })
 
 test('--json prints both runs', async () => {
@@ -109,7 +155,11 @@ test.each([
   [[], /missing required argument/],
   [['/nowhere/at/all'], /no such program/],
   [['--stdin', '/nowhere/at/all', 'true'], /no such file/],
-  [['--deadline', 'soon', 'true'], /not a number/],
+  [['--time-limit', 'soon', 'true'], /not a number/],
+  [['--native-runs', '0', 'true'], /not a number from 1/],
+  [['--record', 'x', '--against', 'x', 'true'], /one or the other/],
+  [['--against', '/nowhere/at/all', 'true'], /no such file/],
+  [['--against', __filename, 'true'], /JSON/],
 ])('usage errors give status 2: %j', async (argv, message) => {
   let complaint = ''
   const complain = (text: string): void => {

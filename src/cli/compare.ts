@@ -1,11 +1,14 @@
-// `lego compare PROG ARGS…`: runs a program natively, then under lego, each in a fresh directory of the same name, and
-// shows what differs in stdout, stderr, status or signal, and the files left behind. Linux on x86-64 only, of course.
+// `lego compare PROG ARGS…`: runs a program natively, twice, then under lego, each in a fresh directory of the same name, and shows what differs in
+// stdout, stderr, status or signal, and the files left behind. What differs between the native runs is not compared.
+// On hosts other than Linux on x86-64 the native runs come from a file that `--record` made elsewhere.
 
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs'
+import { basename, delimiter, join, resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { type Difference, differences } from './compare-differences.js'
+import { type Difference, differences, unsteady } from './compare-differences.js'
+import { junitReport } from './compare-junit.js'
 import { inFreshDirectory, type Observation, observe } from './compare-observe.js'
+import { readRecording, writeRecording } from './compare-record.js'
 
 const equal = 0
 const different = 1
@@ -15,8 +18,12 @@ interface Options {
   with: string[]
   stdin: string
   runOptions: string
-  deadline: string
+  timeLimit: string
+  nativeRuns: string
+  record?: string
+  against?: string
   json?: boolean
+  junit?: string
 }
 
 /** What `compare` needs to know of its surroundings. */
@@ -51,39 +58,80 @@ function visible({ stdout, stderr, end, files }: Observation): object {
   return { stdout: stdout.toString('latin1'), stderr: stderr.toString('latin1'), end, files: [...files.keys()].sort() }
 }
 
-function describe(found: readonly Difference[], native: Observation): string {
-  if (found.length === 0)
-    return `equal: ${native.stdout.length} bytes of stdout, ${native.stderr.length} of stderr, ${native.end}, ${native.files.size} files\n`
+const totals = ({ stdout, stderr, end, files }: Observation): string =>
+  `${stdout.length} bytes of stdout, ${stderr.length} of stderr, ${end}, ${files.size} files`
+
+function describe(found: readonly Difference[], native: Observation, masked: readonly string[]): string {
+  const note =
+    masked.length === 0 ? '' : `not compared where native runs differ from each other: ${masked.join(', ')}\n`
+  if (found.length === 0) return `equal: ${totals(native)}\n${note}`
   const parts = found.flatMap(({ what, lines }) => [`${what} differs`, ...lines.map((line) => `  ${line}`)])
-  return `${parts.join('\n')}\n`
+  return `${parts.join('\n')}\n${note}`
+}
+
+function problemOf(options: Options, runs: number): string | undefined {
+  if (!(Number(options.timeLimit) > 0)) return `--time-limit ${options.timeLimit}: not a number of seconds`
+  if (!Number.isInteger(runs) || runs < 1) return `--native-runs ${options.nativeRuns}: not a number from 1`
+  if (options.record !== undefined && options.against !== undefined)
+    return '--record and --against are one or the other'
+  if (options.against === undefined && (process.platform !== 'linux' || process.arch !== 'x64'))
+    return 'nothing runs natively here: --against FILE compares with what --record FILE kept on Linux x86-64'
+  const files = [...options.with, options.stdin, ...(options.against === undefined ? [] : [options.against])]
+  return files.map((path) => (existsSync(path) ? '' : `${path}: no such file`)).find(Boolean)
 }
 
 function compare(name: string, args: readonly string[], options: Options, host: CompareHost): number {
   const program = findProgram(name)
-  const deadline_ms = Number(options.deadline) * 1000
-  const problem = !program
-    ? `${name}: no such program`
-    : !(deadline_ms > 0)
-      ? `--deadline ${options.deadline}: not a number of seconds`
-      : [...options.with, options.stdin].map((path) => (existsSync(path) ? '' : `${path}: no such file`)).find(Boolean)
-  if (problem || !program) {
+  const runs = Number(options.nativeRuns)
+  const problem = problemOf(options, runs) ?? (program === undefined ? `${name}: no such program` : undefined)
+  if (problem !== undefined || program === undefined) {
     host.complain(`lego compare: ${problem}\n`)
     return usage
   }
   const surroundings = {
     with: [...new Set([...options.with, ...filesNamed(args)].map((path) => resolve(path)))],
     stdin: options.stdin,
-    deadline_ms,
+    deadline_ms: Number(options.timeLimit) * 1000,
   }
   const runOptions = options.runOptions.split(' ').filter(Boolean)
-  const [native, lego] = inFreshDirectory((parent) => [
-    observe([program, ...args], parent, surroundings),
-    observe([...host.lego, 'run', ...runOptions, program, ...args], parent, surroundings),
-  ])
-  const found = differences(native as Observation, lego as Observation)
-  const report = { equal: found.length === 0, differences: found, native: visible(native), lego: visible(lego) }
-  host.print(options.json ? `${JSON.stringify(report, null, 2)}\n` : describe(found, native))
-  return found.length === 0 ? equal : different
+  return inFreshDirectory((parent) => {
+    const natives =
+      options.against === undefined
+        ? Array.from({ length: runs }, () => observe([program, ...args], parent, surroundings))
+        : readRecording(options.against)
+    const native = natives[0]!
+    if (options.record !== undefined) {
+      writeRecording(options.record, [name, ...args], natives)
+      host.print(`recorded: ${totals(native)}\n`)
+      return equal
+    }
+    const lego = observe([...host.lego, 'run', ...runOptions, program, ...args], parent, surroundings)
+    const found = differences(natives, lego)
+    const masked = unsteady(natives)
+    if (options.junit !== undefined) {
+      const compared = ['stdout', 'stderr', 'end', ...[...native.files.keys()].map((file) => `file ${file}`)]
+      writeFileSync(options.junit, junitReport([basename(name), ...args].join(' '), compared, found))
+    }
+    const report = {
+      equal: found.length === 0,
+      differences: found,
+      unsteady: masked,
+      native: visible(native),
+      lego: visible(lego),
+    }
+    host.print(options.json ? `${JSON.stringify(report, null, 2)}\n` : describe(found, native, masked))
+    return found.length === 0 ? equal : different
+  })
+}
+
+/** What stops a comparison (a program that the host will not start, a file that cannot be written) is one line. */
+function compareOrComplain(name: string, args: readonly string[], options: Options, host: CompareHost): number {
+  try {
+    return compare(name, args, options, host)
+  } catch (error) {
+    host.complain(`lego compare: ${(error as Error).message}\n`)
+    return usage
+  }
 }
 
 const processHost: CompareHost = {
@@ -91,6 +139,22 @@ const processHost: CompareHost = {
   print: (text) => void process.stdout.write(text),
   complain: (text) => void process.stderr.write(text),
 }
+
+const NOTES = `
+Each run has a fresh, empty directory as its working directory, of the same name; files of this directory that are named among the
+arguments, and those of --with, are copied into it. What a run leaves there is compared: names, modes, contents. Files elsewhere are not.
+
+The program runs natively more than once. Words, lines and bytes in which those runs differ (times, pids, addresses) are not
+compared, and neither are contents, statuses and names of files that differ from run to run.
+
+Exit status: 0 the same, 1 something differs, 2 usage, or the comparison could not be made.
+
+Examples:
+  lego compare busybox ls -l /etc
+  lego compare --run-options '--excache 64K --ways 1' ./prog input.txt
+  lego compare --record golden.json ./prog        on Linux x86-64
+  lego compare --against golden.json ./prog       anywhere
+  lego compare --junit report.xml ./prog          for a CI server`
 
 /** The command for the composition root: `run` takes what follows `compare` and returns the exit status. */
 export const compareCommand = {
@@ -100,24 +164,29 @@ export const compareCommand = {
   async run(argv: readonly string[], host: CompareHost = processHost): Promise<number> {
     let status = usage
     const command = new Command('lego compare')
-      .description(`${compareCommand.summary}.\nExit status: 0 equal, 1 different, 2 usage.`)
+      .description(`${compareCommand.summary}.`)
       .argument('<program>', 'a path, or a name to look for in PATH')
-      .argument('[args...]', 'its arguments; files of this directory named among them are copied')
+      .argument('[args...]', 'its arguments')
       .option(
         '--with <path>',
         'copy this into the fresh directory of each run',
         (path, all: string[]) => [...all, path],
         [],
       )
-      .option('--stdin <file>', 'what both runs read on stdin', '/dev/null')
+      .option('--stdin <file>', 'what all runs read on stdin', '/dev/null')
       .option('--run-options <options>', 'options for lego run, separated by spaces', '')
-      .option('--deadline <seconds>', 'end a run after this long', '300')
+      .option('--time-limit <seconds>', 'end a run after this long', '300')
+      .option('--native-runs <n>', 'native runs, to learn what differs from run to run', '2')
+      .option('--record <file>', 'keep the native runs in a file, and compare nothing')
+      .option('--against <file>', 'compare with the native runs of --record')
       .option('--json', 'print everything seen as JSON')
+      .option('--junit <file>', 'write the result as JUnit XML too')
+      .addHelpText('after', NOTES)
       .passThroughOptions()
       .exitOverride()
       .configureOutput({ writeOut: host.print, writeErr: host.complain })
       .action((name: string, args: string[], options: Options) => {
-        status = compare(name, args, options, host)
+        status = compareOrComplain(name, args, options, host)
       })
     try {
       command.parse(argv as string[], { from: 'user' })
