@@ -6,6 +6,7 @@ import { type Description, HostFile, StorageFile } from '../src/processor/files.
 import { MemoryFile } from '../src/processor/memory-file.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Id, Int, Mode, Offset, OptionalPath, Path, Pointer } from './arguments.js'
+import { mayHaveSize } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { AccessFlags, AccessMode, FallocateMode, StatFlags } from './flags.js'
 import { placeAt } from './places.js'
@@ -265,7 +266,9 @@ export const truncate = syscall({
   run(task, { path, length }) {
     if (length < 0) return err(E.INVAL)
     const place = placeAt(task, AT.FDCWD, path)
-    return typeof place === 'number' ? place : task.kernel.storage.truncate(place.cwd, place.path, length)
+    if (typeof place === 'number') return place
+    const limited = mayHaveSize(task, length)
+    return limited < 0 ? limited : task.kernel.storage.truncate(place.cwd, place.path, length)
   },
 })
 
@@ -280,6 +283,8 @@ export const ftruncate = syscall({
     const file = changeable(task, fd)
     if (file === undefined) return err(E.BADF)
     if (!file.writable) return err(E.INVAL)
+    const limited = mayHaveSize(task, length)
+    if (limited < 0) return limited
     if (file instanceof StorageFile) return file.storage.truncateHandle(file.handle, length)
     if (file instanceof MemoryFile) return file.resize(length)
     return file instanceof HostFile ? task.kernel.host.ftruncate(file.fd, length) : err(E.INVAL)
@@ -308,6 +313,8 @@ export const fallocate = syscall({
     if (offset < 0 || length <= 0) return err(E.INVAL)
     if ((mode & ~FALLOCATE_MODES) !== 0) return err(E.OPNOTSUPP)
     if (!file.writable) return err(E.BADF)
+    const limited = (mode & FALLOC.FL_KEEP_SIZE) === 0 ? mayHaveSize(task, offset + length) : 0
+    if (limited < 0) return limited
     if (file instanceof MemoryFile) return mode === 0 ? growTo(file, offset + length) : err(E.OPNOTSUPP)
     const hostFd =
       file instanceof StorageFile

@@ -1,6 +1,7 @@
 // What transfers have in common: waiting for a descriptor, and SIGPIPE. No rows here.
-import { E } from '../src/abi/errno.js'
+import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
+import { RLIMIT } from '../src/abi/resource.js'
 import { SI, SIG } from '../src/abi/signal.js'
 import type { Description } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
@@ -11,6 +12,22 @@ export const READ = 0
 export const WRITE = 1
 export const POLLIN = 1
 export const POLLOUT = 4
+
+/** How many bytes RLIMIT_FSIZE lets a regular file take at `offset`; none: SIGXFSZ, and an errno (generic_write_check_limits, fs/read_write.c). */
+export function withinFileLimit(task: Task, offset: number, count: number): number {
+  const limit = task.process.limits[RLIMIT.FSIZE]!.current
+  if (offset + count <= limit) return count
+  if (offset < limit) return limit - offset
+  sendToTask(task, signalInfo(SIG.XFSZ, SI.USER))
+  return err(E.FBIG)
+}
+
+/** A file may not be made longer than RLIMIT_FSIZE: 0, or SIGXFSZ and an errno. */
+export function mayHaveSize(task: Task, size: number): number {
+  if (size <= task.process.limits[RLIMIT.FSIZE]!.current) return 0
+  sendToTask(task, signalInfo(SIG.XFSZ, SI.USER))
+  return err(E.FBIG)
+}
 
 /** What a call does with the result of its transfer: waits, or dies of SIGPIPE. */
 export function settle(task: Task, file: Description, access: number, result: number): Outcome {

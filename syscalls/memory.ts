@@ -1,14 +1,59 @@
-// mmap(2), munmap(2), mprotect(2), brk(2), mremap(2), madvise(2), msync(2), mincore's family. The rules are the memory manager's.
+// mmap(2), munmap(2), mprotect(2), brk(2), mremap(2), memfd_create(2). The rules are the memory manager's.
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
-import { MADV, MAP, MFD, PROT } from '../src/abi/mman.js'
+import { MAP, MFD, PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
-import { vmaCovers } from '../src/processor/address-space.js'
-import { StorageFile } from '../src/processor/files.js'
+import { newFileStatus, S } from '../src/abi/stat.js'
+import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
+import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { MapFlags, MemfdFlags, MemoryAdvice, Protection, RemapAddress, RemapFlags, SyncFlags } from './flags.js'
+
+const PAGE = 4096
+/** What MAP_SHARED_VALIDATE accepts (LEGACY_MAP_MASK, linux/mman.h). */
+const HINT_FLAGS =
+  MAP.TYPE |
+  MAP.FIXED |
+  MAP.ANONYMOUS |
+  MAP['32BIT'] |
+  MAP.GROWSDOWN |
+  MAP.DENYWRITE |
+  MAP.EXECUTABLE |
+  MAP.LOCKED |
+  MAP.NORESERVE |
+  MAP.POPULATE |
+  MAP.NONBLOCK |
+  MAP.STACK |
+  MAP.HUGETLB |
+  MAP.UNINITIALIZED |
+  MAP.FIXED_NOREPLACE
+
+const isData = ({ prot, flags }: { readonly prot: number; readonly flags: number }): boolean =>
+  (prot & PROT.WRITE) !== 0 && (flags & (MAP.SHARED | MAP.GROWSDOWN)) === 0
+
+/** Whether RLIMIT_AS and RLIMIT_DATA leave room for more (may_expand_vm, mm/mmap.c). */
+function mayExpand({ process, space }: Task, length: number, data: boolean): boolean {
+  const all = process.limits[RLIMIT.AS]!.current
+  const ofData = process.limits[RLIMIT.DATA]!.current
+  if (all === Infinity && ofData === Infinity) return true
+  let total = length
+  let dataTotal = length
+  for (const vma of space.vmas) {
+    total += vma.end - vma.start
+    if (isData(vma)) dataTotal += vma.end - vma.start
+  }
+  return total <= all && (!data || dataTotal <= ofData)
+}
+
+/** MAP_POPULATE: pages that cannot be brought in are left to later. */
+function populated(task: Task, address: number, length: number, prot: number, flags: number): number {
+  if (address < 0 || (flags & MAP.POPULATE) === 0 || (flags & MAP.NONBLOCK) !== 0) return address
+  const access = isData({ prot, flags }) ? 1 : 0
+  for (let at = address; at < address + length; at += PAGE) if (task.memory.translate(at, access) < 0) break
+  return address
+}
 
 export const mmap = syscall({
   number: 9,
@@ -17,35 +62,68 @@ export const mmap = syscall({
   support: partial('files of the storage manager and anonymous memory; no devices, no huge pages'),
   args: { addr: Address, length: Size, prot: Protection, flags: MapFlags, fd: Fd, offset: HexOffset },
   run(task, { addr, length, prot, flags, fd, offset }) {
-    const base = { address: addr, length, prot, flags, object: 0 }
     if (offset < 0) return err(E.OVERFLOW)
-    if ((flags & MAP.ANONYMOUS) !== 0) {
-      return task.kernel.spaces.map(task.space, { ...base, offset: 0, file: '', path: '', maxProt: 0 })
-    }
-    const file = task.process.files.get(fd)
-    if (file === undefined) return err(E.BADF)
-    if (!file.readable) return err(E.ACCES)
-    if (file instanceof MemoryFile) {
-      // A private mapping starts with what shared ones have stored.
-      task.kernel.cache.flushObject(file.object)
-      return task.kernel.spaces.map(task.space, {
-        ...base,
-        object: file.object,
-        offset,
-        file: '',
-        path: '',
-        maxProt: 0,
-      })
-    }
-    if (!(file instanceof StorageFile) || file.isDirectory) return err(E.NODEV)
-    const shared = (flags & MAP.TYPE) !== MAP.PRIVATE
-    // A shared mapping of a file that was opened read-only never becomes writable.
-    const readOnly = shared && (file.flags & O.ACCMODE) !== O.RDWR
-    const maxProt = readOnly ? PROT.READ | PROT.EXEC : 0
-    const { key, path } = file.handle
-    return task.kernel.spaces.map(task.space, { ...base, offset, file: key, path, maxProt })
+    const mapped = map(task, addr, length, prot, flags, fd, offset)
+    return populated(task, mapped, length, prot, flags)
   },
 })
+
+function map(
+  task: Task,
+  addr: number,
+  length: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): number {
+  const base = { address: addr, length, prot, flags, object: 0 }
+  if (!mayExpand(task, length, isData(base))) return err(E.NOMEM)
+  if ((flags & MAP.ANONYMOUS) !== 0) {
+    return task.kernel.spaces.map(task.space, { ...base, offset: 0, file: '', path: '', maxProt: 0 })
+  }
+  const file = task.process.files.get(fd)
+  if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
+  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~HINT_FLAGS) !== 0) return err(E.OPNOTSUPP)
+  if (!file.readable) return err(E.ACCES)
+  // /dev/zero is anonymous memory (drivers/char/mem.c, mmap_zero).
+  if (file instanceof HostFile && isZeroDevice(file))
+    return task.kernel.spaces.map(task.space, {
+      ...base,
+      flags: flags | MAP.ANONYMOUS,
+      offset: 0,
+      file: '',
+      path: '',
+      maxProt: 0,
+    })
+  if (file instanceof MemoryFile) {
+    // A private mapping starts with what shared ones have stored.
+    task.kernel.cache.flushObject(file.object)
+    return task.kernel.spaces.map(task.space, {
+      ...base,
+      object: file.object,
+      offset,
+      file: '',
+      path: '',
+      maxProt: 0,
+    })
+  }
+  if (!(file instanceof StorageFile) || file.isDirectory) return err(E.NODEV)
+  const shared = (flags & MAP.TYPE) !== MAP.PRIVATE
+  // A shared mapping of a file that was opened read-only never becomes writable.
+  const readOnly = shared && (file.flags & O.ACCMODE) !== O.RDWR
+  const maxProt = readOnly ? PROT.READ | PROT.EXEC : 0
+  const { key, path } = file.handle
+  return task.kernel.spaces.map(task.space, { ...base, offset, file: key, path, maxProt })
+}
+
+const ZERO_DEVICE = 0x105
+const status = newFileStatus()
+
+function isZeroDevice(file: HostFile): boolean {
+  if (file.status(status) < 0) return false
+  return (status.mode & S.IFMT) === S.IFCHR && status.rdev === ZERO_DEVICE
+}
 
 export const munmap = syscall({
   number: 11,
@@ -71,7 +149,11 @@ export const brk = syscall({
   returns: Address,
   support: full,
   args: { addr: Address },
-  run: (task, { addr }) => task.kernel.spaces.brk(task.space, addr),
+  run(task, { addr }) {
+    const { spaces } = task.kernel
+    const before = spaces.brk(task.space, 0)
+    return addr <= before || mayExpand(task, addr - before, true) ? spaces.brk(task.space, addr) : before
+  },
 })
 
 export const mremap = syscall({
@@ -81,71 +163,9 @@ export const mremap = syscall({
   support: full,
   args: { old: Address, oldSize: Size, newSize: Size, flags: RemapFlags, new: RemapAddress },
   run: (task, { old, oldSize, newSize, flags, new: to }) =>
-    task.kernel.spaces.remap(task.space, old, oldSize, newSize, flags, to),
-})
-
-/** Advice that may be ignored: it changes only speed. */
-const HINTS = new Set<number>([
-  MADV.NORMAL,
-  MADV.RANDOM,
-  MADV.SEQUENTIAL,
-  MADV.WILLNEED,
-  MADV.MERGEABLE,
-  MADV.UNMERGEABLE,
-  MADV.HUGEPAGE,
-  MADV.NOHUGEPAGE,
-  MADV.DONTDUMP,
-  MADV.DODUMP,
-  MADV.COLD,
-  MADV.PAGEOUT,
-  // Lazily freed pages may keep their contents for ever.
-  MADV.FREE,
-])
-
-export const madvise = syscall({
-  number: 28,
-  name: 'madvise',
-  returns: Int,
-  support: partial('MADV_DONTNEED is done; hints are accepted; the others are EINVAL'),
-  args: { addr: Address, length: Size, advice: MemoryAdvice },
-  run(task, { addr, length, advice }) {
-    if (addr % 4096 !== 0) return err(E.INVAL)
-    if (advice === MADV.DONTNEED) return task.kernel.spaces.discard(task.space, addr, length)
-    if (!HINTS.has(advice)) return err(E.INVAL)
-    return length === 0 || vmaCovers(task.space, addr, length) ? 0 : err(E.NOMEM)
-  },
-})
-
-export const msync = syscall({
-  number: 26,
-  name: 'msync',
-  returns: Int,
-  support: full,
-  args: { addr: Address, length: Size, flags: SyncFlags },
-  run(task, { addr, length, flags }) {
-    if (addr % 4096 !== 0 || (flags & ~7) !== 0 || (flags & 5) === 5) return err(E.INVAL)
-    if (length > 0 && !vmaCovers(task.space, addr, length)) return err(E.NOMEM)
-    task.kernel.spaces.sync(task.space, addr, length)
-    return 0
-  },
-})
-
-export const mlock = syscall({
-  number: 149,
-  name: 'mlock',
-  returns: Int,
-  support: partial('checked; nothing here is swapped where a program could notice'),
-  args: { addr: Address, length: Size },
-  run: (task, { addr, length }) => (length === 0 || vmaCovers(task.space, addr, length) ? 0 : err(E.NOMEM)),
-})
-
-export const munlock = syscall({
-  number: 150,
-  name: 'munlock',
-  returns: Int,
-  support: partial('checked, like mlock'),
-  args: { addr: Address, length: Size },
-  run: (task, { addr, length }) => (length === 0 || vmaCovers(task.space, addr, length) ? 0 : err(E.NOMEM)),
+    newSize > oldSize && !mayExpand(task, newSize - oldSize, false)
+      ? err(E.NOMEM)
+      : task.kernel.spaces.remap(task.space, old, oldSize, newSize, flags, to),
 })
 
 export const memfd_create = syscall({

@@ -1,7 +1,8 @@
 // read(2), write(2), readv(2), writev(2), pread(2), pwrite(2), lseek(2): bytes between files and guest memory.
 // Guest buffers are used in place, a bounded number of lines at a time; a transfer that would block waits for its descriptor and is run again.
 import { E, err } from '../src/abi/errno.js'
-import { O } from '../src/abi/fcntl.js'
+import { O, SEEK } from '../src/abi/fcntl.js'
+import { RLIMIT } from '../src/abi/resource.js'
 import { IOV_MAX, IOVEC_SIZE, RWF, readIovecBase, readIovecLength } from '../src/abi/uio.js'
 import { EventFile } from '../src/processor/event-file.js'
 import { type Description, StorageFile } from '../src/processor/files.js'
@@ -10,7 +11,7 @@ import type { Outcome } from '../src/processor/kernel.js'
 import { SignalFile } from '../src/processor/signal-file.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Offset, Omitted, OutBuffer, Size } from './arguments.js'
-import { POLLIN, READ, settle, WRITE } from './blocking.js'
+import { POLLIN, READ, settle, WRITE, withinFileLimit } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { TransferFlags, Whence } from './flags.js'
 import { Iovecs, OutIovecs } from './structures.js'
@@ -40,6 +41,12 @@ function trim(segments: Segments): void {
 function move(task: Task, file: Description, access: number, address: number, count: number, offset: number): number {
   const { segments } = task.kernel
   const { memory } = task
+  if (access === WRITE && file.fills && task.process.limits[RLIMIT.FSIZE]!.current !== Infinity) {
+    const at =
+      (file.flags & O.APPEND) !== 0 ? file.seek(0, SEEK.END) : offset === HERE ? file.seek(0, SEEK.CUR) : offset
+    count = withinFileLimit(task, at, count)
+    if (count < 0) return count
+  }
   let done = 0
   while (done < count) {
     const wanted = memory.segments(address + done, count - done, access === READ ? WRITE : READ, segments)

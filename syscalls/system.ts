@@ -1,6 +1,5 @@
-// uname(2), sysinfo(2), getrlimit(2), getrusage(2), getrandom(2), prctl(2): the machine and the limits of a process.
+// uname(2), sysinfo(2), getrlimit(2), getrusage(2), getrandom(2): the machine and the limits of a process.
 import { E, err } from '../src/abi/errno.js'
-import { PR, TASK_COMM_LENGTH } from '../src/abi/prctl.js'
 import {
   newResourceUsage,
   RLIM_NLIMITS,
@@ -16,7 +15,6 @@ import { newSystemInfo, SYSINFO_SIZE, writeSystemInfo } from '../src/abi/sysinfo
 import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
 import type { Task } from '../src/processor/task.js'
 import { Int, OutBuffer, Size } from './arguments.js'
-import { PrctlArgument, PrctlOperation } from './commands.js'
 import { full, partial, syscall } from './define.js'
 import { RandomFlags, Resource, UsageOf } from './flags.js'
 import { OutRlimit, OutRusage, OutSysinfo, OutUtsname, Rlimit } from './structures.js'
@@ -75,7 +73,7 @@ function limits(task: Task, pid: number, resource: number, fresh: number, old: n
   return memory.store(old, RLIMIT_SIZE)
 }
 
-const LIMITS = partial('RLIMIT_NOFILE and RLIMIT_STACK are kept to; the others only remembered')
+const LIMITS = partial('those of files, memory, descriptors and queued signals are kept to; the others only remembered')
 
 export const getrlimit = syscall({
   number: 97,
@@ -121,6 +119,8 @@ export const getrusage = syscall({
   },
 })
 
+const GRND_RANDOM = 2
+const GRND_INSECURE = 4
 const GETRANDOM_FLAGS = 7
 const PIECE = 4096
 
@@ -132,6 +132,7 @@ export const getrandom = syscall({
   args: { buf: OutBuffer('count', true), count: Size, flags: RandomFlags },
   run(task, { buf, count, flags }) {
     if ((flags & ~GETRANDOM_FLAGS) !== 0) return err(E.INVAL)
+    if ((flags & GRND_RANDOM) !== 0 && (flags & GRND_INSECURE) !== 0) return err(E.INVAL)
     const piece = new Uint8Array(Math.min(count, PIECE))
     // Interruptible after 256 bytes in Linux: a long call may be short there too.
     const length = Math.min(count, 1 << 20)
@@ -142,33 +143,4 @@ export const getrandom = syscall({
     }
     return length
   },
-})
-
-const PRCTL: Readonly<Record<number, (task: Task, argument: number) => number>> = {
-  [PR.SET_NAME]: (task, address) => {
-    const name = task.memory.readString(address, TASK_COMM_LENGTH)
-    if (typeof name === 'number' && name !== -E.NAMETOOLONG) return name
-    const bytes = new Uint8Array(TASK_COMM_LENGTH - 1)
-    if (typeof name === 'number') task.memory.copyIn(address, bytes)
-    task.name = typeof name === 'string' ? name : new TextDecoder().decode(bytes)
-    return 0
-  },
-  [PR.GET_NAME]: (task, address) => {
-    const bytes = new Uint8Array(TASK_COMM_LENGTH)
-    new TextEncoder().encodeInto(task.name, bytes.subarray(0, TASK_COMM_LENGTH - 1))
-    return task.memory.copyOut(address, bytes)
-  },
-  [PR.GET_DUMPABLE]: () => 1,
-  [PR.SET_DUMPABLE]: (_task, value) => (value === 0 || value === 1 ? 0 : err(E.INVAL)),
-  [PR.GET_NO_NEW_PRIVS]: () => 0,
-  [PR.GET_SECCOMP]: () => 0,
-}
-
-export const prctl = syscall({
-  number: 157,
-  name: 'prctl',
-  returns: Int,
-  support: partial('names and dumpable; other operations are EINVAL'),
-  args: { operation: PrctlOperation, argument: PrctlArgument },
-  run: (task, { operation, argument }) => PRCTL[operation]?.(task, argument) ?? err(E.INVAL),
 })

@@ -13,10 +13,13 @@ import * as fcntl from './fcntl.js'
 import * as ids from './ids.js'
 import * as links from './links.js'
 import * as memory from './memory.js'
+import * as memoryAdvice from './memory-advice.js'
 import * as open from './open.js'
 import * as poll from './poll.js'
+import * as prctl from './prctl.js'
 import * as process from './process.js'
 import * as readWrite from './read-write.js'
+import * as schedule from './schedule.js'
 import * as signals from './signals.js'
 import * as stat from './stat.js'
 import * as sync from './sync.js'
@@ -33,11 +36,14 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   descriptors,
   fcntl,
   memory,
+  memoryAdvice,
   exit,
   signals,
   process,
   ids,
   threads,
+  schedule,
+  prctl,
   time,
   timers,
   system,
@@ -60,6 +66,7 @@ for (const family of FAMILIES) for (const row of Object.values(family)) table[ro
 /** Families that are a class of strace's; the other classes follow from the types of arguments. */
 const CLASS_OF_FAMILY = new Map<unknown, TraceClass>([
   [memory, 'memory'],
+  [memoryAdvice, 'memory'],
   [exit, 'process'],
   [process, 'process'],
   [signals, 'signal'],

@@ -1,15 +1,13 @@
-// futex(2), set_tid_address(2), set_robust_list(2), arch_prctl(2), rseq(2), sched_yield(2), sched_getaffinity(2): what thread libraries need.
+// futex(2), set_tid_address(2), set_robust_list(2), rseq(2), sched_yield(2), sched_getaffinity(2): what thread libraries need.
 import { E, err } from '../src/abi/errno.js'
 import { FUTEX, FUTEX_BITSET_MATCH_ANY, FUTEX_CMD_MASK, FUTEX_OP, ROBUST_LIST_HEAD_SIZE } from '../src/abi/futex.js'
-import { ARCH } from '../src/abi/prctl.js'
 import { CLOCK, isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Flags, HexSize, Int, Pointer, Size, Uint } from './arguments.js'
 import { FutexAddress2, FutexOperation, FutexTimeout, FutexValue, FutexValue3 } from './commands.js'
 import { full, partial, refusedCall, syscall } from './define.js'
-import { ArchOperation } from './flags.js'
-import { ArchAddress, OutCpus, OutInt } from './structures.js'
+import { OutCpus, OutInt } from './structures.js'
 
 const pair = new Float64Array(2)
 
@@ -151,6 +149,20 @@ export const futex = syscall({
   },
 })
 
+export const get_robust_list = syscall({
+  number: 274,
+  name: 'get_robust_list',
+  returns: Int,
+  support: full,
+  args: { tid: Int, head: Pointer, size: Pointer },
+  run(task, { tid, head, size }) {
+    const target = tid === 0 ? task : task.kernel.tasks.get(tid)
+    if (target === undefined) return err(E.SRCH)
+    const written = task.memory.writeU64(size, ROBUST_LIST_HEAD_SIZE)
+    return written < 0 ? written : task.memory.writeU64(head, target.robustList)
+  },
+})
+
 export const set_tid_address = syscall({
   number: 218,
   name: 'set_tid_address',
@@ -173,27 +185,6 @@ export const set_robust_list = syscall({
     if (size !== ROBUST_LIST_HEAD_SIZE) return err(E.INVAL)
     task.robustList = head
     return 0
-  },
-})
-
-const USER_END = 0x7ffffffff000
-
-export const arch_prctl = syscall({
-  number: 158,
-  name: 'arch_prctl',
-  returns: Int,
-  support: partial('segment bases; nothing about CPUID and features'),
-  args: { operation: ArchOperation, address: ArchAddress },
-  run(task, { operation, address }) {
-    if (operation === ARCH.SET_FS || operation === ARCH.SET_GS) {
-      if (address >= USER_END) return err(E.PERM)
-      if (operation === ARCH.SET_FS) task.fsBase = address
-      else task.gsBase = address
-      return 0
-    }
-    if (operation === ARCH.GET_FS) return task.memory.writeU64(address, task.fsBase)
-    if (operation === ARCH.GET_GS) return task.memory.writeU64(address, task.gsBase)
-    return err(E.INVAL)
   },
 })
 
@@ -223,7 +214,8 @@ export const sched_getaffinity = syscall({
   returns: Int,
   support: partial('all vCPUs'),
   args: { pid: Int, size: Uint, mask: OutCpus },
-  run(task, { size, mask }) {
+  run(task, { pid, size, mask }) {
+    if (pid !== 0 && !task.kernel.tasks.has(pid)) return err(E.SRCH)
     if (size < 8 || size % 8 !== 0) return err(E.INVAL)
     return task.memory.writeU64(mask, 2 ** task.kernel.vcpus.count - 1) < 0 ? err(E.FAULT) : 8
   },

@@ -77,6 +77,9 @@ export const MCL = {
   ONFAULT: 4,
 } as const
 
+/** mlock2(2). */
+export const MLOCK_ONFAULT = 1
+
 export const MFD = {
   CLOEXEC: 1,
   ALLOW_SEALING: 2,

@@ -61,3 +61,22 @@ export const SCHED = {
   DEADLINE: 6,
   RESET_ON_FORK: 0x40000000,
 } as const
+
+/** Commands of membarrier(2) (linux/membarrier.h); QUERY answers their set. */
+export const MEMBARRIER = {
+  QUERY: 0,
+  GLOBAL: 1,
+  GLOBAL_EXPEDITED: 2,
+  REGISTER_GLOBAL_EXPEDITED: 4,
+  PRIVATE_EXPEDITED: 8,
+  REGISTER_PRIVATE_EXPEDITED: 0x10,
+  PRIVATE_EXPEDITED_SYNC_CORE: 0x20,
+  REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: 0x40,
+  GET_REGISTRATIONS: 0x200,
+} as const
+
+/** struct sched_attr (linux/sched/types.h). */
+export const SCHED_ATTR_SIZE = 56
+export const SCHED_ATTR = { SIZE: 0, POLICY: 4, FLAGS: 8, NICE: 16, PRIORITY: 20 } as const
+export const PRIO = { PROCESS: 0, PGRP: 1, USER: 2 } as const
+export const IOPRIO_WHO = { PROCESS: 1, PGRP: 2, USER: 3 } as const

@@ -234,6 +234,19 @@ export class ExCache extends Spaces {
     return FAULT
   }
 
+  /** Whether the page is in memory here, or was written back: mincore(2). */
+  isPresent(asid: number, page: number): boolean {
+    this.#lock.acquire()
+    const out = this.fault
+    this.#source.resolve(asid, page, READ, out)
+    const space = out.kind !== 'fault' && out.object !== 0 ? -out.object : asid
+    const at = space === asid ? page : out.page
+    const table = this.#table
+    const found = table.find(space, at) !== NONE || table.findLimbo(space, at) !== NONE || this.#backed.has(space, at)
+    this.#lock.release()
+    return found || (out.kind === 'fetch' && space === asid)
+  }
+
   /** The record of the page's line, ready for the access; or RETRY or FAULT. The lock is held before and after. */
   #ensure(asid: number, page: number, access: number): number {
     const table = this.#table

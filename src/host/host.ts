@@ -151,6 +151,8 @@ export interface Host {
   nanosleep(nsec: number): number
   /** struct timex, which only reads (no modes). */
   adjtimex(timex: Uint8Array): number
+  /** Nice value of this process. */
+  getpriority(): number
   schedYield(): number
   /** Sets one bit of `mask` for each CPU that this thread may use. */
   schedGetaffinity(mask: Uint8Array): number

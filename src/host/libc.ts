@@ -96,6 +96,7 @@ const PROTOTYPES = {
   clockGetres: ['clock_getres', 'int', 'int', 'uintptr_t'],
   nanosleep: ['nanosleep', 'int', 'uintptr_t', 'uintptr_t'],
   adjtimex: ['adjtimex', 'int', 'void*'],
+  getpriority: ['getpriority', 'int', 'int', 'uint'],
   schedYield: ['sched_yield', 'int'],
   schedGetaffinity: ['sched_getaffinity', 'int', 'int', 'size_t', 'void*'],
   getrandom: ['getrandom', 'int64', 'void*', 'size_t', 'uint'],

@@ -444,6 +444,10 @@ class LinuxHost implements Host {
     return this.#checked(this.#call.adjtimex(timex))
   }
 
+  getpriority(): number {
+    return this.#call.getpriority(0, 0)
+  }
+
   schedYield(): number {
     return this.#checked(this.#call.schedYield())
   }

@@ -402,6 +402,10 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return 0
   }
 
+  getpriority(): number {
+    return os.getPriority()
+  }
+
   schedYield(): number {
     return 0
   }

@@ -30,6 +30,8 @@ export class AddressSpace {
   users = 1
   /** RLIMIT_STACK, for growing. */
   stackLimit = 8 << 20
+  /** membarrier(2)'s registrations. */
+  barriers = 0
   /** What the loader found, for /proc and prctl. */
   brkStart = 0
 
@@ -370,6 +372,8 @@ export class AddressSpaces implements LineSource {
     return dropped
   }
 }
+
+export { TASK_SIZE, vmaIndex }
 
 /** No hole in address .. address+length. */
 export function vmaCovers(space: AddressSpace, address: number, length: number): boolean {

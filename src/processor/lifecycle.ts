@@ -4,7 +4,7 @@ import { E, err } from '../abi/errno.js'
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT } from '../abi/futex.js'
 import { RLIMIT } from '../abi/resource.js'
 import { CLONE } from '../abi/sched.js'
-import { CLD, SA, SIG, SIG_IGN, SS } from '../abi/signal.js'
+import { CLD, SA, SI, SIG, SIG_IGN, SS } from '../abi/signal.js'
 import {
   CONTINUED_STATUS,
   exitCodeOf,
@@ -22,7 +22,7 @@ import { CpuTime } from './cpu-time.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
 import { isFailure, type LoadedProgram, type LoadFailure, loadProgram } from './loader.js'
-import { newAlarm, type Process } from './process.js'
+import { newAlarm, newScheduling, type Process } from './process.js'
 import { actionsAfterExec, copyActions, PendingSignals, sendToProcess, signalInfo } from './signals.js'
 import { RAX, RSP, Task } from './task.js'
 import { STATE, TASK_TID } from './task-state.js'
@@ -125,6 +125,7 @@ export class Lifecycle {
     process.files.closeForExec()
     process.actions = actionsAfterExec(process.actions)
     process.argv = argv
+    process.switches.dumpable = 1
     deleteTimers(process)
     task.altStackSize = 0
     task.altStackFlags = SS.DISABLE
@@ -244,6 +245,11 @@ export class Lifecycle {
       alarm: newAlarm(),
       cpuTime: new CpuTime(),
       timers: new Map(),
+      // fork(2): the child has neither of these.
+      switches: { ...parent.switches, subreaper: 0, parentDeathSignal: 0 },
+      scheduling: parent.scheduling.resetOnFork
+        ? { ...newScheduling(), nice: Math.max(0, parent.scheduling.nice) }
+        : { ...parent.scheduling },
       executable: parent.executable,
       argv: parent.argv,
     }
@@ -308,11 +314,15 @@ export class Lifecycle {
     this.#freeRecords.push(task.record)
   }
 
-  /** Children go to init, or away when it has ended. */
+  /** Children go to the nearest subreaper (prctl(2)) or init, or away when it has ended. */
   #orphan(process: Process): void {
     const { init } = this.#kernel
+    let reaper = process.parent
+    while (reaper !== null && reaper.switches.subreaper === 0) reaper = reaper.parent
     for (const child of process.children) {
-      child.parent = init === process ? null : init
+      const { parentDeathSignal } = child.switches
+      if (parentDeathSignal !== 0) sendToProcess(child, signalInfo(parentDeathSignal, SI.USER, { pid: process.pid }))
+      child.parent = init === process ? null : (reaper ?? init)
       if (child.parent !== null) child.parent.children.add(child)
       else if (child.status >= 0) this.#kernel.processes.delete(child.pid)
       if (child.parent !== null && child.status >= 0) this.#tellParent(child)

@@ -59,9 +59,49 @@ export interface Process {
   readonly cpuTime: CpuTime
   /** Of timer_create(2), by id. */
   readonly timers: Map<number, ProcessTimer>
+  readonly scheduling: Scheduling
+  readonly switches: Switches
   executable: string
   argv: readonly Uint8Array[]
 }
+
+/** What sched_setscheduler(2), setpriority(2) and their family have set. Time slices here are equal all the same. */
+export interface Scheduling {
+  policy: number
+  priority: number
+  nice: number
+  resetOnFork: boolean
+  ioPriority: number
+}
+
+export const newScheduling = (): Scheduling => ({
+  policy: 0,
+  priority: 0,
+  nice: 0,
+  resetOnFork: false,
+  ioPriority: 0,
+})
+
+/** What prctl(2) and personality(2) set. */
+export interface Switches {
+  dumpable: number
+  noNewPrivileges: number
+  subreaper: number
+  noHugePages: number
+  parentDeathSignal: number
+  timerSlackNsec: number
+  personality: number
+}
+
+export const newSwitches = (): Switches => ({
+  dumpable: 1,
+  noNewPrivileges: 0,
+  subreaper: 0,
+  noHugePages: 0,
+  parentDeathSignal: 0,
+  timerSlackNsec: 50_000,
+  personality: 0,
+})
 
 export const newAlarm = (): IntervalTimer => ({ nextNsec: Infinity, intervalNsec: 0 })
 

@@ -25,7 +25,7 @@ import { CONTROL, CONTROL_BASE, type MemoryMap, type MemoryOptions, memoryMap } 
 import { Lifecycle } from './lifecycle.js'
 import { lineServer } from './line-server.js'
 import { isFailure, type LoadFailure, loadProgram } from './loader.js'
-import { initialLimits, newAlarm, type Process } from './process.js'
+import { initialLimits, newAlarm, newScheduling, newSwitches, type Process } from './process.js'
 import { Scheduler } from './scheduler.js'
 import { newActions, PendingSignals } from './signals.js'
 import { openStdio } from './stdio.js'
@@ -179,6 +179,8 @@ export class Processor {
       alarm: newAlarm(),
       cpuTime: new CpuTime(),
       timers: new Map(),
+      switches: newSwitches(),
+      scheduling: { ...newScheduling(), nice: host.getpriority() },
       executable: loaded.path,
       argv,
     }
