@@ -37,6 +37,7 @@ import { softFloat } from './softfloat.js'
 import { softFloatFused } from './softfloat-fused.js'
 import { stringHelpers } from './string-helpers.js'
 import { vectorHelpers } from './vector-helpers.js'
+import { x87ImageHelpers } from './x87/image-helpers.js'
 
 /** What a helper's body may call: the other functions of the hub module by name. */
 export type Hub = { index(name: string): number }
@@ -257,6 +258,7 @@ export const HELPERS: readonly Helper[] = [
   ...maskedHelpers,
   ...cryptoHelpers,
   ...vectorHelpers,
+  ...x87ImageHelpers,
   ...exactHelpers,
   ...exactPackedHelpers,
   { name: 'syscall', params: ['i32', 'i64', 'i64'], results: ['i32'], build: syscall },

@@ -10,7 +10,7 @@ import { type EngineHost, EXIT, READ, RETRY, WRITE } from './host.js'
 import { EXIT_REASON, FAULT_SIGNAL, FAULT_TRAP, FP_OBSERVED, GPR, RETRIED, RIP } from './record.js'
 import { segmentHelpers } from './segments.js'
 import { FXSAVE_BYTES, restoreLegacyState, saveLegacyState } from './state-image.js'
-import { makeX87 } from './x87.js'
+import { makeX87 } from './x87/helper.js'
 import { inUse, isRestorable, restoreState, saveState, XSAVE_SIZE, xsaveSize } from './xsave.js'
 
 export type HostHelper = (task: number, low: number, high: number, ...rest: number[]) => number

@@ -5,6 +5,7 @@
 import { unreachable } from '../lib/assert.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
+import { sub, zext64 } from '../x86/expr.js'
 import { auxOf, CANONICAL, resultOf } from '../x86/flags.js'
 import type { Form, Size } from '../x86/form.js'
 import {
@@ -146,6 +147,9 @@ class FieldEnvironment implements Environment {
   next(): Node {
     return { kind: 'field', type: 'i64', name: 'next' }
   }
+  here(): Node {
+    return sub(this.next(), zext64({ kind: 'field', type: 'i32', name: 'length' }))
+  }
   target(): Node {
     return { kind: 'field', type: 'i64', name: 'target' }
   }
@@ -265,9 +269,9 @@ class HandlerTarget implements Target {
       register(decoded.SEGMENT, 'i32.load8_u')
       return
     }
-    if (name === 'scale') {
+    if (name === 'scale' || name === 'length') {
       code.get(RECORD)
-      code.memory('i32.load8_u', decoded.SCALE)
+      code.memory('i32.load8_u', name === 'scale' ? decoded.SCALE : decoded.LENGTH)
       return
     }
     if (name !== 'address' && name !== 'offset') {

@@ -53,7 +53,7 @@ export const FP_OBSERVED = 0x0fc
 /** ymm0 … ymm15, 32 bytes each; the low half is xmm. */
 export const VECTOR = 0x100
 export const VECTOR_STRIDE = 32
-/** x87: eight registers of 16 bytes (10 used), then control, status, tag words (i32 each). */
+/** x87: eight registers of 16 bytes (10 used), then control, status, tag words (i32 each; a tag is 3 for empty, else 0). */
 export const X87 = 0x300
 export const X87_STRIDE = 16
 export const X87_CONTROL = 0x380
@@ -87,3 +87,7 @@ export const recordOffset = ({ bank, index, high }: Extract<Ref, { index: number
 export const RETRIED = 0x7f0
 /** Address of the task's last page fault (cr2 as signal frames tell it). i64. */
 export const FAULT_CR2 = 0x7f8
+/** The last x87 instruction's address and that of its memory operand (i64), and its opcode (11 bits, i32). */
+export const X87_INSTRUCTION = WORD.x87Instruction
+export const X87_OPERAND = WORD.x87Operand
+export const X87_OPCODE = WORD.x87Opcode

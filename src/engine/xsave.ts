@@ -4,7 +4,7 @@
 import { MXCSR_DEFAULT } from './fp-mode.js'
 import { MXCSR, VECTOR, VECTOR_STRIDE, X87, X87_CONTROL, X87_STATUS, X87_TAG } from './record.js'
 import { initialiseVectors, MXCSR_MASK, restoreLegacyState, saveLegacyState } from './state-image.js'
-import { initialiseX87 } from './x87.js'
+import { initialiseX87 } from './x87/state.js'
 
 /** The legacy area, then the header: XSTATE_BV, XCOMP_BV. */
 const HEADER = 512

@@ -316,7 +316,7 @@ function decodeBody(address: number, out: Decoded): number {
     // After all bytes are read: one that is too long raises #GP rather than #UD.
     if (misplaced) return UNDEFINED
     if (out.lock && !(form.options.lock && form.modrm && !register)) return UNDEFINED
-    if (form.operands[0]?.kind === 'T') out.immediateLow = modrm
+    if (form.x87) out.immediateLow = modrm
     return OK
   }
   return UNDEFINED

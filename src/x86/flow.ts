@@ -16,6 +16,7 @@ const PROBE: Environment = {
   address: () => i64(0),
   offset: () => i64(0),
   next: () => i64(0),
+  here: () => i64(0),
   target: () => i64(0),
   addressMask: () => i64(-1),
   segmentBase: () => i64(0),

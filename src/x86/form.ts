@@ -15,7 +15,7 @@
 //   V  modrm.reg, vector register   W  modrm.rm, vector register or memory   U  modrm.rm, vector register only
 //   H  VEX.vvvv, vector register    B  VEX.vvvv, general register            L  vector register in the immediate's high half
 //   P  modrm.reg, MMX register      Q  modrm.rm, MMX register or memory      N  modrm.rm, MMX register only
-//   T  x87 register forms: the whole modrm byte, as the immediate (rm is the stack register)
+//   T  x87 register in modrm.rm
 //   suffix b w d q o: 8 16 32 64 128 bits; v: 16/32/64 by operand size; y: 32/64; z: 16/32 immediate; x: a whole vector, 128 bits
 //   or by VEX.L 256, which in memory must be aligned but for VEX; a: must always be aligned; u: never
 
@@ -87,6 +87,8 @@ export type FormOptions = {
   /** The cpuid features that the row needs (none: every x86-64 CPU has it), and those of its 256-bit form where they are others. */
   readonly feature?: string
   readonly feature256?: string
+  /** Its result is as exact as the CPU's, within one unit in the last place, but not always the same. */
+  readonly approximate?: boolean
   /** The test harness cannot run it as it is (system state, control flow, unrepeatable results). */
   readonly untestable?: boolean
 }
@@ -106,6 +108,8 @@ export type Form = {
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A. */
   readonly map: 0 | 1 | 2 | 3
   readonly opcode: number
+  /** D8 to DF: the modrm byte is an operand of the semantics, as their immediate. */
+  readonly x87: boolean
   /** The opcode's low three bits are a register number. */
   readonly plusRegister: boolean
   readonly modrm: boolean
@@ -171,6 +175,7 @@ export function form(
     prefix: vex && prefix === 'any' ? 'NP' : prefix,
     map,
     opcode,
+    x87: map === 0 && (opcode & 0xf8) === 0xd8,
     plusRegister,
     modrm: slash !== undefined || fixed >= 0,
     digit: fixed >= 0 ? (fixed >> 3) & 7 : slash === undefined || slash === '/r' ? -1 : Number(slash[1]),

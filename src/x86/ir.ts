@@ -20,6 +20,7 @@ export type FieldName =
   | 'addressMask'
   | 'segmentBase'
   | 'scale'
+  | 'length'
   | Field
 
 /**

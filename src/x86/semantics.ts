@@ -63,6 +63,8 @@ export interface Environment {
   segmentBase(): Node
   /** Address of the next instruction (i64). */
   next(): Node
+  /** Address of this instruction (i64). */
+  here(): Node
   /** Target of a relative branch (i64). */
   target(): Node
   /** The flags before this instruction. */
@@ -564,6 +566,11 @@ export class Sem {
 
   next(): Node {
     return this.#environment.next()
+  }
+
+  /** Address of this instruction. */
+  here(): Node {
+    return this.#environment.here()
   }
 
   target(): Node {

@@ -33,6 +33,7 @@ const environment = ({ fields, ...shape }: Shape): Environment => ({
   addressMask: () => (fields ? { kind: 'field', type: 'i64', name: 'addressMask' } : i64(-1, 0)),
   segmentBase: () => (fields ? { kind: 'field', type: 'i64', name: 'segmentBase' } : i64(0)),
   next: () => (fields ? { kind: 'field', type: 'i64', name: 'next' } : i64(0x402000)),
+  here: () => i64(0x402000),
   target: () => (fields ? { kind: 'field', type: 'i64', name: 'target' } : i64(0x403000)),
   flags: () => CANONICAL,
 })

@@ -11,7 +11,7 @@ export const WORD = {
   fpRaised: 0x0f4,
   /** Selectors of es, cs, ss, ds, fs, gs, u16 each; cs and ss never change and have no place. */
   selectors: 0x7e0,
-  /** The full x87 tag word (SDM 8.1.7): two bits a register, 3 for empty. */
+  /** The x87 tag word (SDM vol. 1, 8.1.7): two bits a register, 3 for empty, else 0. */
   x87Tag: 0x388,
   x87Control: 0x380,
   x87Status: 0x384,
@@ -20,6 +20,10 @@ export const WORD = {
   x87Result: 0x390,
   x87NextStatus: 0x3b0,
   x87NextTag: 0x3b4,
+  /** The last x87 instruction's address and that of its memory operand (i64), and its opcode (SDM vol. 1, 8.1.8 and 8.1.9). */
+  x87Instruction: 0x800,
+  x87Operand: 0x808,
+  x87Opcode: 0x810,
   /** What other helpers hand back, in the same place: access rights and limit of a segment; a random number. */
   rights: 0x390,
   limit: 0x394,

@@ -105,6 +105,9 @@ export class KnownEnvironment implements Environment {
   next(): Node {
     return i64Number(this.#decoded.next)
   }
+  here(): Node {
+    return i64Number(this.#decoded.next - this.#decoded.length)
+  }
   target(): Node {
     return i64Number(branchTarget(this.#decoded))
   }

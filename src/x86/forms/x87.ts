@@ -1,33 +1,33 @@
 // x87 instructions: D8–DF. All computing is one helper, `x87(operation, low, middle, high)`, on the x87 area of the task
-// record (engine/x87.ts); operation is opcode << 8 | modrm, with mod and rm 0 for memory forms. Memory is read and written
-// here: a load hands its bytes to the helper; a store asks it for the value, stores, and only then takes the new status and
-// tag words, so that a fault leaves the stack as it was. Exceptions are always masked. The 14-byte environments of 16-bit
-// code are left out.
+// record (engine/x87); operation is opcode << 8 | modrm, with mod and rm 0 for memory forms. Memory is read and written
+// here: a load hands its bytes to the helper; a store asks it for the value, stores unless an exception that is not masked forbids it, and
+// only then takes the new status and tag words, so that a fault leaves the stack as it was. State as a whole is in x87-state.ts.
 
-import { add, and, or, shl, shrU, wrap } from '../expr.js'
+import { or, select, shrU, wrap } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
-import { type Form, form, withFeature } from '../form.js'
+import { type Form, type FormOptions, form, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
-import { RAX, type Sem, type Semantics } from '../semantics.js'
+import { raisePending } from '../mmx.js'
+import type { Sem, Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
+import { at, notePointers, nothing, rotate, x87StateForms } from './x87-state.js'
 
-const x87 = (s: Sem, operation: Node, low: Node = i32(0), middle: Node = i32(0), high: Node = i32(0)): void =>
-  s.sync('x87', operation, low, middle, high)
+const x87 = (s: Sem, operation: Node, low: Node = i32(0), middle: Node = i32(0), high: Node = i32(0)): Node =>
+  s.call('x87', 'i32', operation, low, middle, high)
 
 type Size = 16 | 32 | 64 | 80
 const halves = (value: Node): [Node, Node] => [wrap(value), wrap(shrU(value, i64(32)))]
-const at = (address: Node, offset: number): Node => add(address, i64(offset))
 
 /** A register form: the helper does everything. `reg` are bits to set in modrm.reg: that of an alias's documented form. */
 const register =
   (opcode: number, reg = 0): Semantics =>
   (s) =>
-    x87(s, or(i32((opcode << 8) | (reg << 3)), s.immediateByte()))
+    void x87(s, or(i32((opcode << 8) | (reg << 3)), s.immediateByte()))
 
 const fixed =
   (operation: number): Semantics =>
   (s) =>
-    x87(s, i32(operation))
+    void x87(s, i32(operation))
 
 /** A memory operand that the helper reads. */
 const loading =
@@ -35,7 +35,7 @@ const loading =
   (s) => {
     const operation = i32((opcode << 8) | (digit << 3))
     const address = s.address()
-    if (size <= 32) return x87(s, operation, s.load(address, size as 16 | 32))
+    if (size <= 32) return void x87(s, operation, s.load(address, size as 16 | 32))
     const [low, middle] = halves(s.load(address, 64))
     x87(s, operation, low, middle, size === 80 ? s.load(at(address, 8), 16) : i32(0))
   }
@@ -44,11 +44,12 @@ const loading =
 const storing =
   (opcode: number, digit: number, size: Size): Semantics =>
   (s) => {
-    x87(s, i32((opcode << 8) | (digit << 3)))
-    const address = s.address()
-    if (size <= 32) s.store(address, size as 16 | 32, s.word(WORD.x87Result, 'i32'))
-    else s.store(address, 64, s.word(WORD.x87Result, 'i64'))
-    if (size === 80) s.store(at(address, 8), 16, s.word(WORD.x87Result + 8, 'i32'))
+    const width = size === 80 ? 64 : size
+    const before = s.modifyAt(s.address(), width)
+    const top = size === 80 ? s.modifyAt(at(s.address(), 8), 16) : undefined
+    const stores = x87(s, i32((opcode << 8) | (digit << 3)))
+    s.update(before, width, select(stores, s.word(WORD.x87Result, width === 64 ? 'i64' : 'i32'), before))
+    if (top !== undefined) s.update(top, 16, select(stores, s.word(WORD.x87Result + 8, 'i32'), top))
     s.setWord(WORD.x87Status, s.word(WORD.x87NextStatus, 'i32'))
     s.setWord(WORD.x87Tag, s.word(WORD.x87NextTag, 'i32'))
   }
@@ -65,73 +66,7 @@ const comparing =
 const moving =
   (opcode: number, condition: number): Semantics =>
   (s) =>
-    x87(s, or(i32(opcode << 8), s.immediateByte()), s.condition(condition))
-
-/** The stack pointer of the status word moves, C1 is cleared. */
-const rotate =
-  (by: number): Semantics =>
-  (s) => {
-    const status = s.word(WORD.x87Status, 'i32')
-    const top = and(add(status, i32(by << 11)), i32(0x3800))
-    s.setWord(WORD.x87Status, or(and(status, i32(~0x3a00)), top))
-  }
-
-const nothing: Semantics = () => {}
-const status = (s: Sem): Node => s.word(WORD.x87Status, 'i32')
-const setControl = (s: Sem, value: Node): void => s.setWord(WORD.x87Control, or(and(value, i32(0x1f3f)), i32(0x40)))
-const initialise: Semantics = (s) => {
-  s.setWord(WORD.x87Control, i32(0x37f))
-  s.setWord(WORD.x87Status, i32(0))
-  s.setWord(WORD.x87Tag, i32(0xffff))
-}
-
-/** The 28-byte environment (SDM vol. 1, figure 8-9); instruction and operand pointers are stored as 0. */
-const storeEnvironment = (s: Sem, address: Node): void => {
-  const upper = (value: Node) => or(value, i32(0xffff0000 | 0))
-  const words = [upper(s.word(WORD.x87Control, 'i32')), upper(status(s)), upper(s.word(WORD.x87Tag, 'i32'))]
-  words.push(i32(0), i32(0), i32(0), i32(0xffff0000 | 0))
-  words.forEach((word, n) => {
-    s.store(at(address, n * 4), 32, word)
-  })
-}
-const loadEnvironment = (s: Sem, address: Node): Node => {
-  const [control, newStatus, tag] = [0, 4, 8].map((offset) => s.load(at(address, offset), 16)) as [Node, Node, Node]
-  s.load(at(address, 24), 32)
-  setControl(s, control)
-  s.setWord(WORD.x87Status, newStatus)
-  s.setWord(WORD.x87Tag, tag)
-  return newStatus
-}
-
-const fnstenv: Semantics = (s) => {
-  storeEnvironment(s, s.address())
-  s.setWord(WORD.x87Control, or(s.word(WORD.x87Control, 'i32'), i32(0x3f)))
-}
-const FNSAVE = 0xdd30
-const FRSTOR = 0xdd20
-const fnsave: Semantics = (s) => {
-  const address = s.address()
-  storeEnvironment(s, address)
-  for (let n = 0; n < 8; n++) {
-    x87(s, i32(FNSAVE), i32(n))
-    s.store(at(address, 28 + n * 10), 64, s.word(WORD.x87Result, 'i64'))
-    s.store(at(address, 36 + n * 10), 16, s.word(WORD.x87Result + 8, 'i32'))
-  }
-  initialise(s)
-}
-const frstor: Semantics = (s) => {
-  const address = s.address()
-  const top = shrU(loadEnvironment(s, address), i32(11))
-  const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => [
-    s.load(at(address, 28 + n * 10), 64),
-    s.load(at(address, 36 + n * 10), 16),
-  ]) as [Node, Node][]
-  // After the last access that may fault. The physical register goes above the sign and exponent.
-  registers.forEach(([significand, exponent], n) => {
-    const physical = and(add(top, i32(n)), i32(7))
-    x87(s, i32(FRSTOR), ...halves(significand), or(exponent, shl(physical, i32(16))))
-  })
-}
+    void x87(s, or(i32(opcode << 8), s.immediateByte()), s.condition(condition))
 
 const FLOAT_MEMORY: readonly (readonly [string, number, string, Size])[] = [
   ['D8', 0xd8, 'Md', 32],
@@ -181,8 +116,20 @@ const NULLARY = {
   FF: 'fcos',
 }
 
-const x = (encoding: string, name: string, operands: string, semantics: Semantics): Form =>
-  form(encoding, name, operands, semantics, { untestable: true })
+/** Raises what an earlier one left pending, and is remembered by the pointers. */
+const x = (encoding: string, name: string, operands: string, semantics: Semantics, options: FormOptions = {}): Form =>
+  form(
+    encoding,
+    name,
+    operands,
+    (s) => {
+      raisePending(s)
+      semantics(s)
+      notePointers(s, Number.parseInt(encoding, 16), operands.startsWith('M'))
+    },
+    options,
+  )
+const TRANSCENDENTAL = /^(f2xm1|fyl2xp?1?|fptan|fpatan|fsin|fcos|fsincos)$/
 
 export const x87Forms: readonly Form[] = [
   ...ARITHMETIC.flatMap((name, n) => [
@@ -239,7 +186,15 @@ export const x87Forms: readonly Form[] = [
   x('DD /4', 'fucom', 'Tq', register(0xdd)),
   x('DD /5', 'fucomp', 'Tq', register(0xdd)),
   x('DD /0', 'ffree', 'Tq', register(0xdd)),
-  ...Object.entries(NULLARY).map(([hex, name]) => x(`D9 ${hex}`, name, '', fixed(0xd900 | Number.parseInt(hex, 16)))),
+  ...Object.entries(NULLARY).map(([hex, name]) =>
+    x(
+      `D9 ${hex}`,
+      name,
+      '',
+      fixed(0xd900 | Number.parseInt(hex, 16)),
+      TRANSCENDENTAL.test(name) ? { approximate: true, untestable: true } : {},
+    ),
+  ),
   // Encodings of the 8087's time that no manual lists any more and every CPU takes.
   x('DC /2', 'fcom', 'Tq', register(0xd8)),
   x('DC /3', 'fcomp', 'Tq', register(0xd8)),
@@ -254,21 +209,8 @@ export const x87Forms: readonly Form[] = [
     fixed(0xddc0)(s)
     rotate(1)(s)
   }),
-  x('DB E0', 'fneni', '', nothing),
-  x('DB E1', 'fndisi', '', nothing),
-  x('DB E4', 'fnsetpm', '', nothing),
   x('D9 D0', 'fnop', '', nothing),
   x('D9 F6', 'fdecstp', '', rotate(-1)),
   x('D9 F7', 'fincstp', '', rotate(1)),
-  x('DB E2', 'fnclex', '', (s) => s.setWord(WORD.x87Status, and(status(s), i32(0x7f00)))),
-  x('DB E3', 'fninit', '', initialise),
-  x('D9 /5', 'fldcw', 'Mw', (s) => setControl(s, s.read(0))),
-  x('D9 /7', 'fnstcw', 'Mw', (s) => s.write(0, s.word(WORD.x87Control, 'i32'))),
-  x('DD /7', 'fnstsw', 'Mw', (s) => s.write(0, status(s))),
-  x('DF E0', 'fnstsw', '', (s) => s.setReg(RAX, 16, status(s))),
-  x('D9 /4', 'fldenv', 'Md', (s) => void loadEnvironment(s, s.address())),
-  x('D9 /6', 'fnstenv', 'Md', fnstenv),
-  x('DD /4', 'frstor', 'Md', frstor),
-  x('DD /6', 'fnsave', 'Md', fnsave),
-  x('9B', 'wait', '', nothing),
+  ...x87StateForms,
 ]

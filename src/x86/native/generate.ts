@@ -15,6 +15,7 @@ import {
   RIP,
 } from '../encode.js'
 import type { Form, Size } from '../form.js'
+import { POINTERS_COMPARED } from './compare.js'
 import {
   type Case,
   CODE_BASE,
@@ -23,11 +24,13 @@ import {
   FILLED_SIZE,
   FLAG_MASK,
   flagMask,
+  type Unspecified,
   VECTOR_BYTES,
   type Word,
   X87_BYTES,
 } from './machine.js'
 import { integer, type Lanes, mxcsr, small, vectorBytes, x87State } from './values.js'
+import { isX87, x87Memory, x87StateFor } from './x87-values.js'
 
 const MASK64 = 0xffff_ffff_ffff_ffffn
 const RSP = 4
@@ -395,6 +398,28 @@ const lanesOf = (mnemonic: string): Lanes =>
 const usesX87 = ({ operands, mnemonic }: Form): boolean =>
   mnemonic === 'emms' || operands.some(({ kind }) => 'PQN'.includes(kind))
 
+/** Where the environment after an x87 instruction goes: it has the full tag word and the pointers. */
+const SHOWN = DATA_SIZE - 64
+/** fnstenv [SHOWN] */
+const ENVIRONMENT_AFTER = [0xd9, 0x34, 0x25, ...[0, 8, 16, 24].map((shift) => ((DATA_BASE + SHOWN) >> shift) & 0xff)]
+
+/** What CPUs differ in of a stored environment of words of so many bytes. */
+function unspecifiedIn(environment: number, word: number): Unspecified[] {
+  const at = (n: number, count: number) => ({ offset: environment + n * word, length: count * word })
+  // Selectors are zero on CPUs that deprecate them (SDM vol. 1, 8.1.8); in the upper half is the opcode.
+  const selectors = [4, 6].map((n) => ({ ...at(n, 1), length: 2 }))
+  if (!POINTERS_COMPARED) return [at(3, 4)]
+  return [...selectors, { ...at(3, 3), whenZero: environment + 3 * word }]
+}
+
+function unspecifiedOf({ mnemonic }: Form, width: Size, target: number, shown: boolean): Unspecified[] {
+  const stores = /^fn(stenv|save)$/.test(mnemonic)
+  return [
+    ...(stores ? unspecifiedIn(target - DATA_BASE, width === 16 ? 2 : 4) : []),
+    ...(shown ? unspecifiedIn(SHOWN, 4) : []),
+  ]
+}
+
 /** A case of one instruction. */
 export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {}): Case {
   // A transfer through memory finds its target there: a fault at a wild target is told differently (rip is already the target).
@@ -409,18 +434,22 @@ export function caseOf(form: Form, width: Size, prng: Prng, choice: Choice = {})
   const { registers, vectors, flags, mxcsr } = randomState(prng, draft.registers, lanes)
   const memory = new Uint8Array(OPERAND_BYTES)
   for (let at = 0; at < OPERAND_BYTES; at += 16) memory.set(vectorBytes(prng, lanes), at)
+  if (isX87(form)) memory.set(x87Memory(form, prng))
   const state: State = { registers, vectors, memory, fixed: new Set(draft.registers.keys()) }
   for (const [pattern, shape] of SHAPES) if (pattern.test(form.mnemonic)) shape(state, draft, prng)
   const instruction = tame(draft.instruction, registers)
+  const code = encode(instruction, CODE_BASE)
+  const shown = isX87(form) && form.options.approximate !== true && prng.chance(0.4) ? ENVIRONMENT_AFTER : []
   const backwards = prng.chance(form.options.repeat !== undefined || prng.chance(0.1) ? 0.4 : 0) ? 0x400 : 0
   return {
     instructions: [instruction],
-    code: Uint8Array.from([...encode(instruction, CODE_BASE), ...(form.options.ends === true ? SKIPPED : [])]),
+    code: Uint8Array.from([...code, ...shown, ...(form.options.ends === true ? SKIPPED : [])]),
     registers,
     vectors,
     flags: flags | backwards,
     mxcsr,
-    ...(usesX87(form) ? { x87: x87State(prng, X87_BYTES, true) } : {}),
+    ...(isX87(form) ? { x87: x87StateFor(prng) } : usesX87(form) ? { x87: x87State(prng, X87_BYTES, true) } : {}),
+    ...(isX87(form) ? { unspecified: unspecifiedOf(form, width, draft.target, shown.length > 0) } : {}),
     patches: patchesAt(draft.target, memory),
     undefinedFlags: flagMask(form.options.undefinedFlags ?? ''),
   }

@@ -48,7 +48,7 @@ __asm__(
   "enter:\n"
   "  push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
   "  mov %rsp, host_rsp(%rip)\n"
-  "  mov $7, %eax\n xor %edx, %edx\n xrstor current+192(%rip)\n"
+  "  mov $7, %eax\n xor %edx, %edx\n xrstor64 current+192(%rip)\n"
   "  pushq current+128(%rip)\n popfq\n"
 #define EACH(G) G(0, rax) G(1, rcx) G(2, rdx) G(3, rbx) G(4, rsp) G(5, rbp) G(6, rsi) G(7, rdi) \
   G(8, r8) G(9, r9) G(10, r10) G(11, r11) G(12, r12) G(13, r13) G(14, r14) G(15, r15)
@@ -60,7 +60,7 @@ __asm__(
   EACH(SAVE)
   "  mov host_rsp(%rip), %rsp\n"
   "  pushfq\n popq final+128(%rip)\n pushq $2\n popfq\n"
-  "  mov $7, %eax\n xor %edx, %edx\n xsave final+192(%rip)\n"
+  "  mov $7, %eax\n xor %edx, %edx\n xsave64 final+192(%rip)\n"
   "leave_signal:\n"
   "  fninit\n ldmxcsr default_mxcsr(%rip)\n"
   "  mov host_rsp(%rip), %rsp\n"

@@ -36,6 +36,13 @@ export const flagMask = (letters: string): number =>
 
 export type Word = { readonly offset: number; readonly value: bigint }
 
+export type Unspecified = {
+  readonly offset: number
+  readonly length: number
+  /** Only when the word there is 0: the kernel has switched tasks, and AMD's CPUs then forget the pointers when no exception is pending. */
+  readonly whenZero?: number
+}
+
 export type Case = {
   readonly instructions: readonly Instruction[]
   readonly code: Uint8Array
@@ -49,6 +56,8 @@ export type Case = {
   readonly x87?: Uint8Array
   /** Eight-byte words over the common fill of the data area, at any offset; they may not overlap. */
   readonly patches: readonly Word[]
+  /** Bytes of the data area whose content CPUs differ in. */
+  readonly unspecified?: readonly Unspecified[]
   /** Flags that the code leaves undefined at its end. */
   readonly undefinedFlags: number
   /** The same before each instruction, by its offset in the code, for one that faults; absent: none. */

@@ -15,7 +15,7 @@ export const INVALID = 1
 export const DENORMAL = 2
 export const ZERO_DIVIDE = 4
 export const OVERFLOW = 8
-const UNDERFLOW = 16
+export const UNDERFLOW = 16
 export const INEXACT = 32
 
 export const NEAREST = 0
@@ -23,8 +23,8 @@ const DOWN = 1
 export const UP = 2
 export const TRUNCATE = 3
 
-/** Rounding control as in the control word; what an operation raised. */
-export type Context = { mode: number; raised: number; roundedUp: boolean }
+/** Rounding control as in the control word; the exceptions that are not masked; what an operation raised. */
+export type Context = { mode: number; unmasked: number; raised: number; roundedUp: boolean }
 export type Format = { readonly precision: number; readonly least: number; readonly greatest: number }
 export const SINGLE: Format = { precision: 24, least: -126, greatest: 127 }
 export const DOUBLE: Format = { precision: 53, least: -1022, greatest: 1023 }
@@ -53,7 +53,7 @@ export const INDEFINITE = nan(true, INTEGER_BIT | QUIET_BIT)
 /** Unnormals, pseudo-NaNs and pseudo-infinities lack the integer bit and are invalid operands since the 80387 (SDM vol. 1,
  *  8.2.2): here a NaN without that bit. */
 const UNSUPPORTED = nan(false, 0n)
-const isUnsupported = (x: Extended): boolean => x.kind === 'nan' && (x.significand & INTEGER_BIT) === 0n
+export const isUnsupported = (x: Extended): boolean => x.kind === 'nan' && (x.significand & INTEGER_BIT) === 0n
 export const isSignaling = (x: Extended): boolean =>
   x.kind === 'nan' && ((x.significand & QUIET_BIT) === 0n || isUnsupported(x))
 const quiet = (x: Extended): Extended => (isUnsupported(x) ? INDEFINITE : nan(x.negative, x.significand | QUIET_BIT))
@@ -151,21 +151,43 @@ function roundAt(x: Extended, lsb: number, context: Context): Extended {
   return finite(x.negative, up ? kept + 1n : kept, lsb)
 }
 
-/** Rounds to a format, with overflow and underflow as their masked responses (SDM vol. 1, 4.9.1). */
+/** Added to the exponent of a result that raises underflow unmasked, taken from that of an overflow (SDM vol. 1, 8.5.4 and 8.5.5). */
+const BIAS_ADJUSTMENT = 24576
+const topOf = (x: Extended): number =>
+  x.kind === 'zero' ? Number.NEGATIVE_INFINITY : x.exponent + bitLength(x.significand) - 1
+const scaled = (x: Extended, by: number): Extended => ({ ...x, exponent: x.exponent + by })
+
+/**
+ * Rounds to a format. Overflow and underflow give their masked responses (SDM vol. 1, 4.9.1), or when they are not masked a result
+ * with an adjusted exponent.
+ */
 export function round(x: Extended, format: Format, context: Context): Extended {
   if (x.kind !== 'finite') return x
-  const top = x.exponent + bitLength(x.significand) - 1
-  const before = context.raised
-  context.raised &= ~INEXACT
-  const result = roundAt(x, Math.max(top, format.least) - format.precision + 1, context)
-  const inexact = (context.raised & INEXACT) !== 0
-  context.raised |= before
-  const reached =
-    result.kind === 'zero' ? Number.NEGATIVE_INFINITY : result.exponent + bitLength(result.significand) - 1
-  if (reached < format.least && inexact) context.raised |= UNDERFLOW
-  if (reached <= format.greatest) return result
-  context.raised |= OVERFLOW | INEXACT
-  const outwards = context.mode === NEAREST || context.mode === (x.negative ? DOWN : UP)
+  const result = roundAt(x, topOf(x) - format.precision + 1, context)
+  // As if the exponent had no bounds (SDM vol. 1, 4.9.1.5).
+  if (topOf(result) < format.least) {
+    if ((context.unmasked & UNDERFLOW) !== 0) {
+      context.raised |= UNDERFLOW
+      const adjusted = scaled(result, BIAS_ADJUSTMENT)
+      if (topOf(adjusted) >= format.least) return adjusted
+      // Of fscale it may be too small all the same.
+      context.raised |= INEXACT
+      context.roundedUp = false
+      return zero(x.negative)
+    }
+    context.raised &= ~INEXACT
+    const denormal = roundAt(x, format.least - format.precision + 1, context)
+    if ((context.raised & INEXACT) !== 0) context.raised |= UNDERFLOW
+    return denormal
+  }
+  if (topOf(result) <= format.greatest) return result
+  context.raised |= OVERFLOW
+  const adjusted = scaled(result, -BIAS_ADJUSTMENT)
+  const unmasked = (context.unmasked & OVERFLOW) !== 0
+  if (unmasked && topOf(adjusted) <= format.greatest) return adjusted
+  context.raised |= INEXACT
+  // Of fscale it may be too great all the same.
+  const outwards = unmasked || context.mode === NEAREST || context.mode === (x.negative ? DOWN : UP)
   context.roundedUp = outwards
   if (outwards) return infinite(x.negative)
   return finite(x.negative, (1n << BigInt(format.precision)) - 1n, format.greatest - format.precision + 1)
@@ -288,6 +310,6 @@ function integerRoot(value: bigint): bigint {
 export function compare(a: Extended, b: Extended): number {
   const rank = (x: Extended) => (x.kind === 'zero' ? 0 : (x.kind === 'infinite' ? 2 : 1) * (x.negative ? -1 : 1))
   if (rank(a) !== rank(b) || a.kind !== 'finite') return Math.sign(rank(a) - rank(b))
-  const difference = add(a, negate(b), { mode: NEAREST, raised: 0, roundedUp: false })
+  const difference = add(a, negate(b), { mode: NEAREST, unmasked: 0, raised: 0, roundedUp: false })
   return difference.kind === 'zero' ? 0 : difference.negative ? -1 : 1
 }
