@@ -32,7 +32,7 @@ const places: Plugin = {
         return { contents: text.replace(from, to) }
       })
     // Commands other than `run` are loaded from where tsc put them.
-    onResolve({ filter: /^\.\/(memory|syscalls|instructions|compare)\.js$/ }, ({ path, importer }) =>
+    onResolve({ filter: /^\.\/(memory|syscalls|instructions|compare|disasm|completion)\.js$/ }, ({ path, importer }) =>
       importer.endsWith('/cli/main.js') ? { path: `../../src/cli/${path}`, external: true } : null,
     )
   },

@@ -8,7 +8,7 @@ import { decode, newDecoded, OK } from '../x86/decoder.js'
 export type Uncovered = { count: number; readonly address: number }
 export type Scan = { instructions: number; readonly uncovered: Map<string, Uncovered> }
 
-type Code = { readonly offset: number; readonly size: number; readonly address: number }
+export type Code = { readonly offset: number; readonly size: number; readonly address: number }
 
 const ELF_MAGIC = 0x464c457f
 const CLASS_64 = 2
@@ -21,7 +21,7 @@ const LOAD = 1
 const EXECUTABLE_SEGMENT = 1
 
 /** The parts of a file that are code: its executable sections, or without sections its executable segments. A text says what is wrong. */
-function codeOf(view: DataView): readonly Code[] | string {
+export function codeOf(view: DataView): readonly Code[] | string {
   if (view.byteLength < 64 || view.getUint32(0, true) !== ELF_MAGIC) return 'not an ELF file'
   if (view.getUint8(4) !== CLASS_64 || view.getUint16(18, true) !== MACHINE_X86_64) return 'not for x86-64'
   const number = (at: number) => Number(view.getBigUint64(at, true))

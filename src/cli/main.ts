@@ -50,6 +50,11 @@ export const COMMANDS: readonly Command[] = [
     run: async (argv) => (await import('./instructions.js')).instructionsCommand.run(argv),
   },
   {
+    name: 'disasm',
+    summary: 'disassemble a program, and mark what the engine does not cover',
+    run: async (argv) => (await import('./disasm.js')).disasmCommand.run(argv),
+  },
+  {
     name: 'compare',
     summary: 'run a program natively and under lego, and show what differs',
     run: async (argv) => (await import('./compare.js')).compareCommand.run(argv),
