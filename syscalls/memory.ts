@@ -9,7 +9,7 @@ import { MemoryFile } from '../src/processor/memory-file.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
-import { MapFlags, MemfdFlags, MemoryAdvice, Protection, RemapAddress, RemapFlags, SyncFlags } from './flags.js'
+import { MapFlags, MemfdFlags, Protection, RemapAddress, RemapFlags } from './flags.js'
 
 const PAGE = 4096
 /** What MAP_SHARED_VALIDATE accepts (LEGACY_MAP_MASK, linux/mman.h). */

@@ -6,7 +6,7 @@ import type { Switches } from '../src/processor/process.js'
 import { R8, R10, RDX, type Task } from '../src/processor/task.js'
 import { Int, Uint } from './arguments.js'
 import { PrctlArgument, PrctlOperation } from './commands.js'
-import { full, partial, syscall } from './define.js'
+import { partial, syscall } from './define.js'
 import { ArchOperation } from './flags.js'
 import { ArchAddress } from './structures.js'
 

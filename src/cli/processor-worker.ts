@@ -138,7 +138,13 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
   })
   const { program, name, args, env, cwd } = options
-  const failure = processor.start({ path: program, argv: [name, ...args], env, cwd })
+  const failure = processor.start({
+    path: program,
+    argv: [name, ...args],
+    env,
+    cwd,
+    addressSpaceLimit: options.memoryLimitBytes,
+  })
   if (failure !== null) {
     complain(`lego: ${program}: ${failure.reason}\n`)
     return exitStatusOf(failure)

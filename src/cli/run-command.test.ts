@@ -71,6 +71,7 @@ test.each([
   [['--unset-env', 'A=1', 'p'], 'no NAME'],
   [['--argv0', '', 'p'], 'an empty name'],
   [['--time-limit', 'soon', 'p'], 'not a number of seconds'],
+  [['--memory-limit', '0', 'p'], 'not a size'],
   [['--time-limit', '0', 'p'], 'not a number of seconds'],
   [['--memory', 'tcp:1', 'p'], 'not unix:PATH'],
   [['--strace=1', 'p'], 'takes no value'],

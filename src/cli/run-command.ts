@@ -98,6 +98,15 @@ export const OPTIONS: readonly Option[] = [
         : `${value} is not a number of seconds`,
   },
   {
+    name: '--memory-limit',
+    value: 'SIZE',
+    help: 'address space of each of its processes, as ulimit -v: more is ENOMEM',
+    parse(value) {
+      const memoryLimitBytes = parseSize(value)
+      return memoryLimitBytes > 0 ? { memoryLimitBytes } : `${value} is not a size such as 64K, 16M or 1G`
+    },
+  },
+  {
     name: '--log',
     value: 'FILE|fd:N',
     help: 'write what lego itself says there: messages, --strace, --stats (default: stderr)',
@@ -219,6 +228,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     env: Object.entries(environment).map(([name, value]) => `${name}=${value ?? ''}`),
     cwd,
     log: null,
+    memoryLimitBytes: Infinity,
     timeLimitSec: Infinity,
     strace: false,
     trace: 'all',

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly cwd: string
   /** Where lego's own lines go; null: stderr. */
   readonly log: string | null
+  /** Bytes of address space that each process of the guest may have; Infinity: no limit. */
+  readonly memoryLimitBytes: number
   /** The guest is ended after this long; Infinity: never. */
   readonly timeLimitSec: number
   readonly strace: boolean

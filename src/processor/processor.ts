@@ -55,6 +55,8 @@ export interface Program {
   readonly argv: readonly string[]
   readonly env: readonly string[]
   readonly cwd: string
+  /** RLIMIT_AS, in bytes; no limit unless given. */
+  readonly addressSpaceLimit?: number
 }
 
 /** Pids of a deterministic run. */
@@ -137,6 +139,8 @@ export class Processor {
     if (typeof cwd === 'number') return { errno: cwd, reason: `cannot start in ${program.cwd}` }
     const credentials = { uid: host.getuid(), euid: host.geteuid(), gid: host.getgid(), egid: host.getegid() }
     const limits = initialLimits((resource, out) => host.getrlimit(resource, out))
+    const { addressSpaceLimit = Infinity } = program
+    limits[RLIMIT.AS] = { current: addressSpaceLimit, maximum: addressSpaceLimit }
     const argv = program.argv.map((text) => encoder.encode(text))
     const random = new Uint8Array(16)
     kernel.entropy(random)
