@@ -67,9 +67,10 @@ export type EngineOptions = {
   readonly hotThreshold?: number
   /** Host stack that nested guest calls may take, in bytes. */
   readonly stackBytes?: number
+  /** Longest run of instructions decoded as one block; 1 for `step`. */
+  readonly blockInstructions?: number
 }
 
-/** Longest run of instructions decoded as one block. */
 const BLOCK_INSTRUCTIONS = 64
 const INSTRUCTION_BYTES = 15
 const INVALID_OPCODE = 6
@@ -95,6 +96,7 @@ export class Engine {
   readonly #run: (task: number, budget: number) => number
   readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
+  readonly #blockInstructions: number
   readonly #decoded = newDecoded()
   readonly #refused: Refused
   /** Bytes of an instruction that crosses a page. */
@@ -134,6 +136,7 @@ export class Engine {
     )
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
+    this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
     enableBranchHints()
     const helpers = hostHelpers(memory, host, cpu)
     const imports: Record<string, WebAssembly.ImportValue> = {
@@ -155,6 +158,30 @@ export class Engine {
 
   /** Runs a task from its record until something outside must happen: an EXIT reason. */
   run(task: number): number {
+    const flags = this.#begin(task)
+    const reason = (flags & STEPPED_FLAGS) === 0 ? this.#run(task, this.#stackBytes) : this.#step(task)
+    if (reason === EXIT.fault) this.#finishFault(task)
+    return reason
+  }
+
+  /**
+   * Runs one instruction in the interpreter, for who looks at the record after each: EXIT.poll when it is done; a repeated string
+   * instruction may then be in its middle, with rip still at it. Needs blocks of one instruction. Alignment is not checked (AC).
+   */
+  step(task: number): number {
+    this.#begin(task)
+    const view = this.#view
+    const key = view.getInt32(task + CODE_KEY, true)
+    const address = this.#rip(task)
+    const head = this.#code.find(key, address) || this.#decodeBlock(task, key, address)
+    const reason =
+      head === 0 ? view.getInt32(task + EXIT_REASON, true) : this.#runRecord(task, head + layout.DECODED_SIZE)
+    if (reason === EXIT.fault) this.#finishFault(task)
+    return reason
+  }
+
+  /** Before anything runs; returns FLAG_OTHER as it was. */
+  #begin(task: number): number {
     if (this.#full) {
       this.#code.clear()
       this.#cleared++
@@ -170,9 +197,17 @@ export class Engine {
     enterMode(view, task)
     const flags = view.getInt32(task + FLAG_OTHER, true)
     if ((flags & RESUME_FLAG) !== 0) view.setInt32(task + FLAG_OTHER, flags & ~RESUME_FLAG, true)
-    const reason = (flags & STEPPED_FLAGS) === 0 ? this.#run(task, this.#stackBytes) : this.#step(task)
-    if (reason === EXIT.fault) this.#finishFault(task)
-    return reason
+    return flags
+  }
+
+  /** The instruction of one record, and no other: no link leads on, and the look-up leaves at the poll word. */
+  #runRecord(task: number, record: number): number {
+    const view = this.#view
+    view.setInt32(record + layout.LINK, 0, true)
+    view.setInt32(task + RETRIED, 0, true)
+    view.setInt32(task + POLL, 1, true)
+    const reason = this.#stepRecord(task, record, this.#stackBytes)
+    return reason === EXIT_GO_ON ? EXIT.poll : reason
   }
 
   /** Translations of these pages are stale. */
@@ -242,10 +277,7 @@ export class Engine {
     const isCall = this.#decoded.form.mnemonic === 'syscall'
     const translation = view.getInt32(task + TRANSLATION, true)
     if (checked) view.setInt32(task + TRANSLATION, nothing, true)
-    view.setInt32(task + RETRIED, 0, true)
-    view.setInt32(task + POLL, 1, true)
-    const left = this.#stepRecord(task, head + layout.DECODED_SIZE, this.#stackBytes)
-    const reason = left === EXIT_GO_ON ? EXIT.poll : left
+    const reason = this.#runRecord(task, head + layout.DECODED_SIZE)
     view.setInt32(task + TRANSLATION, translation, true)
     if (reason !== EXIT.poll || !trap || view.getInt32(task + RETRIED, true) !== 0) return reason
     // The kernel returns to the instruction after `syscall` without a trap; a load of ss holds it back too.
@@ -377,13 +409,13 @@ export class Engine {
 
   #decodeBlock(task: number, key: number, start: number): number {
     const cache = this.#code
-    const head = cache.begin(BLOCK_INSTRUCTIONS)
+    const head = cache.begin(this.#blockInstructions)
     if (head === 0) return this.#outOfRoom(task)
     this.#fetchedPage = -1
     cache.writeHead(head, start)
     let record = head + layout.DECODED_SIZE
     let address = start
-    for (let count = 0; count < BLOCK_INSTRUCTIONS; count++) {
+    for (let count = 0; count < this.#blockInstructions; count++) {
       const status = this.#decodeAt(task, address)
       if (status < 0) {
         // The bytes cannot be fetched. First instruction: that is the answer; later ones: when control gets there.

@@ -6,9 +6,14 @@ import { parseArgs } from 'node:util'
 type Option = { readonly type: 'string'; readonly default?: string }
 type Values<T> = { readonly [K in keyof T]: T[K] extends { readonly default: string } ? string : string | undefined }
 
-export function scriptOptions<T extends Record<string, Option>>(usage: string, options: T): Values<T> {
+/** @param args the process's own by default */
+export function scriptOptions<T extends Record<string, Option>>(
+  usage: string,
+  options: T,
+  args: readonly string[] = process.argv.slice(2),
+): Values<T> {
   try {
-    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } })
+    const { values } = parseArgs({ args: [...args], options: { ...options, help: { type: 'boolean', short: 'h' } } })
     if (!('help' in values && values.help)) return values as unknown as Values<T>
     console.log(usage)
     return process.exit(0)

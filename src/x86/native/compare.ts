@@ -9,14 +9,16 @@ import { MXCSR_DEFAULT } from './values.js'
 
 /** A wild string instruction may change thousands of words; the first that differ tell. */
 const WORDS_SHOWN = 8
-const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ')
+export const REGISTER_NAMES: readonly string[] = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(
+  ' ',
+)
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 const lane = (vectors: Uint8Array, n: number): string =>
   Buffer.from(vectors.subarray(VECTOR_BYTES * n, VECTOR_BYTES * (n + 1))).toString('hex')
 const hexOf = (bytes: Uint8Array, from: number, to: number): string =>
   Buffer.from(bytes.subarray(from, to)).toString('hex')
 /** Of the FXSAVE image. */
-const X87_PARTS: readonly (readonly [string, number, number])[] = [
+export const X87_PARTS: readonly (readonly [string, number, number])[] = [
   ['fcw', 0, 2],
   ['fsw', 2, 4],
   ['tags', 4, 5],
@@ -32,7 +34,7 @@ const X87_POINTERS: typeof X87_PARTS = [
 const isPending = (x87: Uint8Array) => ((x87[2] as number) & 0x80) !== 0
 /** The pointers in environments are those of every instruction on AMD's CPUs, on others those of the last unmasked exception. */
 export const POINTERS_COMPARED = cpus()[0]?.model.includes('AMD') ?? false
-const letters = (flags: number): string =>
+export const flagLetters = (flags: number): string =>
   Object.entries(FLAG_LETTERS)
     .map(([letter, mask]) => (flags & mask ? letter.toUpperCase() : letter))
     .join('')
@@ -84,7 +86,7 @@ export function differences(
   }
   check('rip', hex(expected.rip), hex(got.rip))
   for (let n = 0; n < 16; n++)
-    check(NAMES[n] as string, hex(expected.registers[n] as bigint), hex(got.registers[n] as bigint))
+    check(REGISTER_NAMES[n] as string, hex(expected.registers[n] as bigint), hex(got.registers[n] as bigint))
   for (let n = 0; n < 16; n++) check(`ymm${n}`, lane(expected.vectors, n), lane(got.vectors, n))
   if (one.x87 !== undefined) {
     const approximate = one.instructions.some(({ form }) => form.options.approximate === true)
@@ -96,7 +98,7 @@ export function differences(
   }
   if (floatFlags || (one.mxcsr & MXCSR_CONTROL) !== MXCSR_DEFAULT) check('mxcsr', hex(expected.mxcsr), hex(got.mxcsr))
   const compared = expected.signal !== 0 && !flagsAtFault ? 0 : definedFlags(one, expected)
-  check('flags', letters(expected.flags & compared), letters(got.flags & compared))
+  check('flags', flagLetters(expected.flags & compared), flagLetters(got.flags & compared))
   const specified = unspecifiedOut(one, expected, got)
   const [a, b] = [expected, got].map(({ changes }) =>
     changes.flatMap(specified).map(({ offset, value }) => `[${hex(DATA_BASE + offset)}]=${hex(value)}`),
@@ -170,14 +172,16 @@ export function report(one: Case, expected: Outcome, got: Outcome): string {
     code.length > 1 ||
     n < 3 ||
     n > 5 ||
-    text.includes(NAMES[n] as string) ||
-    text.includes((NAMES[n] as string).slice(1))
-  const given = NAMES.map((name, n) => (named(n) ? `${name}=${hex(one.registers[n] as bigint)}` : '')).filter(Boolean)
+    text.includes(REGISTER_NAMES[n] as string) ||
+    text.includes((REGISTER_NAMES[n] as string).slice(1))
+  const given = REGISTER_NAMES.map((name, n) => (named(n) ? `${name}=${hex(one.registers[n] as bigint)}` : '')).filter(
+    Boolean,
+  )
   const vectors = [...new Set([...text.matchAll(/[xy]mm(\d+)/g)].map((match) => Number(match[1])))]
   return [
     ...code,
     ...lines,
-    `  given: ${given.join(' ')} flags=${letters(one.flags)} mxcsr=${hex(one.mxcsr)}`,
+    `  given: ${given.join(' ')} flags=${flagLetters(one.flags)} mxcsr=${hex(one.mxcsr)}`,
     ...(one.x87 === undefined
       ? []
       : [

@@ -8,8 +8,9 @@ import type { Prng } from '../../lib/prng.js'
 import { encode, type Instruction, type MemoryOperand, NONE, RIP } from '../encode.js'
 import type { Form } from '../form.js'
 import { FORMS } from '../table.js'
+import { type FlagEffect, flagEffect } from './flag-effect.js'
 import { generate, randomState, testable } from './generate.js'
-import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, flagMask, X87_BYTES } from './machine.js'
+import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, X87_BYTES } from './machine.js'
 import { x87State } from './values.js'
 
 const RSI = 6
@@ -115,32 +116,13 @@ function unit(prng: Prng): Instruction[] {
 
 // ---- flags that instructions leave undefined -------------------------------------------------------------------------
 
-const { RflagsBits } = iced
-const BITS: readonly (readonly [iced.RflagsBits, string])[] = [
-  [RflagsBits.CF, 'c'],
-  [RflagsBits.PF, 'p'],
-  [RflagsBits.AF, 'a'],
-  [RflagsBits.ZF, 'z'],
-  [RflagsBits.SF, 's'],
-  [RflagsBits.OF, 'o'],
-]
-const toMask = (bits: number): number => flagMask(BITS.map(([bit, letter]) => (bits & bit ? letter : '')).join(''))
-/** They write flags only for a count other than zero, as repeated instructions do. */
-const CONDITIONAL = /^(sh|sal|sar|ro|rc)/
-
-type Effect = { readonly reads: number; readonly writes: number; readonly leaves: number }
-function flagsOf(bytes: Uint8Array, { form, repeat }: Instruction): Effect {
+function flagsOf(bytes: Uint8Array, { form, repeat }: Instruction): FlagEffect {
   const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None)
   const instruction = decoder.decode()
-  const { rflagsRead, rflagsModified, rflagsUndefined } = instruction
+  const effect = flagEffect(instruction, form.mnemonic, repeat !== 'none', form.options.undefinedFlags)
   instruction.free()
   decoder.free()
-  const leaves = toMask(rflagsUndefined) | flagMask(form.options.undefinedFlags ?? '')
-  return {
-    reads: toMask(rflagsRead),
-    writes: repeat !== 'none' || CONDITIONAL.test(form.mnemonic) ? 0 : toMask(rflagsModified) & ~leaves,
-    leaves,
-  }
+  return effect
 }
 
 type Assembled = Pick<Case, 'code' | 'undefinedFlags' | 'undefinedAt'>
