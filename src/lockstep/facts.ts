@@ -6,6 +6,7 @@ import { FS_BASE, GPR, GS_BASE, ZERO } from '../engine/record.js'
 import { decode, newDecoded, OK } from '../x86/decoder.js'
 import type { Form } from '../x86/form.js'
 import { type FlagEffect, flagEffect } from '../x86/native/flag-effect.js'
+import { isX87 } from '../x86/native/x87-values.js'
 import { PART } from './stream.js'
 
 /**
@@ -43,7 +44,6 @@ const ADOPTED = /^(cpuid|xgetbv|rdtscp?|rdrand|rdseed|rdpid|lsl)$/
  * pointers and the state that is in use.
  */
 const NATIVE = /^(syscall|v?(rcp|rsqrt)[ps]s|f?xsave|xsave(opt|c)|fnstenv|fnsave)$/
-const X87_OPCODE = { first: 0xd8, last: 0xdf }
 const WRITING: ReadonlySet<iced.OpAccess> = new Set([
   iced.OpAccess.Write,
   iced.OpAccess.CondWrite,
@@ -56,7 +56,7 @@ const ALL_STATE = /^(emms|vzero|f?xrstor|v?ldmxcsr|v?stmxcsr)/
 function partsOf(form: Form): number {
   const kinds = new Set(form.operands.map(({ kind }) => kind))
   const has = (letters: string) => [...letters].some((letter) => kinds.has(letter as never))
-  const x87 = (form.map === 0 && form.opcode >= X87_OPCODE.first && form.opcode <= X87_OPCODE.last) || has('PQNT')
+  const x87 = isX87(form) || has('PQN')
   const all = ALL_STATE.test(form.mnemonic)
   return (has('VWUHL') || all ? PART.vectors : 0) | (x87 || all ? PART.x87 : 0)
 }
@@ -112,7 +112,8 @@ export function factsOf(bytes: Uint8Array, address: number): Facts | undefined {
   const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None)
   decoder.ip = BigInt(address)
   const instruction = decoder.decode()
-  const manner = ADOPTED.test(mnemonic) ? 'adopted' : NATIVE.test(mnemonic) ? 'native' : 'compared'
+  const isNative = NATIVE.test(mnemonic) || options.approximate === true
+  const manner = ADOPTED.test(mnemonic) ? 'adopted' : isNative ? 'native' : 'compared'
   const facts: Facts = {
     manner,
     parts:
