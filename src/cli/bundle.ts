@@ -33,7 +33,7 @@ const places: Plugin = {
       })
     // Commands other than `run` are loaded from where tsc put them.
     onResolve({ filter: /^\.\/(memory|syscalls|instructions|compare|disasm|completion)\.js$/ }, ({ path, importer }) =>
-      importer.endsWith('/cli/main.js') ? { path: `../../src/cli/${path}`, external: true } : null,
+      importer.endsWith('/cli/commands.js') ? { path: `../../src/cli/${path}`, external: true } : null,
     )
   },
 }

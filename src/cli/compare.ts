@@ -161,9 +161,8 @@ export const compareCommand = {
   name: 'compare',
   summary: 'run a program natively and under lego, and show what differs',
 
-  async run(argv: readonly string[], host: CompareHost = processHost): Promise<number> {
-    let status = usage
-    const command = new Command('lego compare')
+  parser(host: CompareHost = processHost): Command {
+    return new Command('lego compare')
       .description(`${compareCommand.summary}.`)
       .argument('<program>', 'a path, or a name to look for in PATH')
       .argument('[args...]', 'its arguments')
@@ -185,9 +184,13 @@ export const compareCommand = {
       .passThroughOptions()
       .exitOverride()
       .configureOutput({ writeOut: host.print, writeErr: host.complain })
-      .action((name: string, args: string[], options: Options) => {
-        status = compareOrComplain(name, args, options, host)
-      })
+  },
+
+  async run(argv: readonly string[], host: CompareHost = processHost): Promise<number> {
+    let status = usage
+    const command = this.parser(host).action((name: string, args: string[], options: Options) => {
+      status = compareOrComplain(name, args, options, host)
+    })
     try {
       command.parse(argv as string[], { from: 'user' })
     } catch (error) {

@@ -64,9 +64,8 @@ const endOf = ({ address, size }: Code): number => address + size
 
 export const disasmCommand = {
   name: 'disasm',
-  async run(argv: readonly string[]): Promise<number> {
-    let status = USAGE
-    const command = new Command('lego disasm')
+  parser(): Command {
+    return new Command('lego disasm')
       .description("Print a program's machine code, with an ! at what the engine does not cover.")
       .argument('<program>', 'an ELF file, executable or library')
       .option('--function <symbol>', 'only this function')
@@ -78,14 +77,18 @@ export const disasmCommand = {
         '\nExamples:\n  lego disasm --function main ./prog\n  lego disasm --start 0x401000 --length 64 ./prog\n  lego disasm ./prog | grep ^!\n\nExit status: 0, or 2 for usage and files that cannot be read.',
       )
       .exitOverride()
-      .action((program: string, options: Options) => {
-        try {
-          disassemble(program, options, (text) => void process.stdout.write(text))
-          status = 0
-        } catch (error) {
-          process.stderr.write(`lego disasm: ${program}: ${(error as Error).message}\n`)
-        }
-      })
+  },
+
+  async run(argv: readonly string[]): Promise<number> {
+    let status = USAGE
+    const command = this.parser().action((program: string, options: Options) => {
+      try {
+        disassemble(program, options, (text) => void process.stdout.write(text))
+        status = 0
+      } catch (error) {
+        process.stderr.write(`lego disasm: ${program}: ${(error as Error).message}\n`)
+      }
+    })
     try {
       command.parse(argv as string[], { from: 'user' })
     } catch (error) {

@@ -85,21 +85,24 @@ async function scan(programs: readonly string[], format: Format): Promise<number
 
 export const instructionsCommand = {
   name: 'instructions',
-  async run(argv: readonly string[]): Promise<number> {
-    let status: Promise<number> | number = 0
-    const command = new Command('lego instructions')
+  parser(): Command {
+    return new Command('lego instructions')
       .description('List the instruction forms that the engine covers, or those of programs that it does not.')
       .argument('[programs...]', 'ELF files, executables or libraries')
       .addOption(new Option('--format <format>', 'how to print').choices(['text', 'md', 'json']).default('text'))
       .addHelpText(
         'after',
-        '\nExit status: 1 when a program has a form that is not covered, 2 when a file cannot be read.',
+        '\nExamples:\n  lego instructions\n  lego instructions /bin/busybox ./prog\n  lego instructions --format json ./prog\n\nExit status: 1 when a program has a form that is not covered, 2 when a file cannot be read.',
       )
       .exitOverride()
-      .action((programs: string[], { format }: { format: Format }) => {
-        if (programs.length === 0) process.stdout.write(listForms(format))
-        else status = scan(programs, format)
-      })
+  },
+
+  async run(argv: readonly string[]): Promise<number> {
+    let status: Promise<number> | number = 0
+    const command = this.parser().action((programs: string[], { format }: { format: Format }) => {
+      if (programs.length === 0) process.stdout.write(listForms(format))
+      else status = scan(programs, format)
+    })
     try {
       command.parse(argv as string[], { from: 'user' })
     } catch (error) {

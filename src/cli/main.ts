@@ -1,65 +1,11 @@
-// The command line begins here: bin/lego imports this file. One row a command; each loads what it needs when it is called.
-// `run` is not parsed by commander, which would make every start slower.
+// The command line begins here: bin/lego imports this file. The commands are in commands.ts.
 import { readFileSync } from 'node:fs'
-
-interface Command {
-  readonly name: string
-  readonly summary: string
-  /** The exit status. */
-  run(argv: readonly string[]): Promise<number>
-}
+import { COMMANDS } from './commands.js'
 
 const USAGE = 2
 const FAILED = 1
 /** The machine itself could not be put together. */
 const NOT_STARTED = 125
-
-export const COMMANDS: readonly Command[] = [
-  {
-    name: 'run',
-    summary: 'run a Linux x86-64 program on the disaggregated machine',
-    async run(argv) {
-      const { parseRun, RUN_HELP } = await import('./run-command.js')
-      const parsed = parseRun(argv, process.env, process.cwd())
-      if ('help' in parsed) {
-        process.stdout.write(RUN_HELP)
-        return 0
-      }
-      if ('problem' in parsed) {
-        process.stderr.write(`lego run: ${parsed.problem}\n`)
-        return USAGE
-      }
-      const { findProgram } = await import('./find-program.js')
-      const { run } = await import('./run.js')
-      return run({ ...parsed.options, program: findProgram(parsed.options) })
-    },
-  },
-  {
-    name: 'memory',
-    summary: 'be a memory component',
-    run: async (argv) => (await import('./memory.js')).memoryCommand.run(argv),
-  },
-  {
-    name: 'syscalls',
-    summary: 'list the system calls and how far each is done',
-    run: async (argv) => (await import('./syscalls.js')).syscallsCommand.run(argv),
-  },
-  {
-    name: 'instructions',
-    summary: 'list the instruction forms covered, or those of programs that are not',
-    run: async (argv) => (await import('./instructions.js')).instructionsCommand.run(argv),
-  },
-  {
-    name: 'disasm',
-    summary: 'disassemble a program, and mark what the engine does not cover',
-    run: async (argv) => (await import('./disasm.js')).disasmCommand.run(argv),
-  },
-  {
-    name: 'compare',
-    summary: 'run a program natively and under lego, and show what differs',
-    run: async (argv) => (await import('./compare.js')).compareCommand.run(argv),
-  },
-]
 
 function help(): string {
   const rows = COMMANDS.map(({ name, summary }) => `  lego ${name.padEnd(12)} ${summary}`)
@@ -94,6 +40,9 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
     process.stdout.write(`${version()}\n`)
     return 0
   }
+  // As `git help COMMAND` does it.
+  const topic = name === 'help' ? COMMANDS.find((candidate) => candidate.name === argv[0]) : undefined
+  if (topic !== undefined) return topic.run(['--help'])
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process[name === undefined ? 'stderr' : 'stdout'].write(help())
     return name === undefined ? USAGE : 0

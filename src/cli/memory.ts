@@ -52,9 +52,8 @@ function serve(options: Options): number {
 
 export const memoryCommand = {
   name: 'memory',
-  async run(argv: readonly string[]): Promise<number> {
-    let status = USAGE
-    const command = new Command('lego memory')
+  parser(): Command {
+    return new Command('lego memory')
       .description('Be a memory component: processors on this host connect with lego run --memory unix:PATH.')
       .requiredOption('--listen <unix:PATH>', 'the socket to listen on')
       .option('--limit <size>', 'physical memory, such as 512M; more is ENOMEM')
@@ -65,9 +64,13 @@ export const memoryCommand = {
         '\nExample:\n  lego memory --listen unix:/run/user/1000/lego.sock\n\nIt ends with SIGINT or SIGTERM.',
       )
       .exitOverride()
-      .action((options: Options) => {
-        status = serve(options)
-      })
+  },
+
+  async run(argv: readonly string[]): Promise<number> {
+    let status = USAGE
+    const command = this.parser().action((options: Options) => {
+      status = serve(options)
+    })
     try {
       command.parse(argv as string[], { from: 'user' })
     } catch (error) {

@@ -2,6 +2,7 @@
 // The options are one table, from which the help text is made too.
 import { DEFAULT_OPTIONS, memoryMap, VCPUS_MAX } from '../processor/layout.js'
 import { CPU_DEFAULT, CPU_NAMES, parseCpu } from '../x86/features.js'
+import type { OptionHelp } from './commands.js'
 import { parseSize, type RunOptions } from './run-options.js'
 
 interface Option {
@@ -189,6 +190,16 @@ export const OPTIONS: readonly Option[] = [
     },
   },
 ]
+
+/** For completion; `a|b` in small letters are choices. */
+export const runOptions = (): readonly OptionHelp[] =>
+  OPTIONS.map(({ name, value, help }) => ({
+    names: [name],
+    // `[x]` follows behind = only.
+    value: value?.startsWith('[') ? undefined : value,
+    choices: /^[a-z]+(\|[a-z]+)+$/.test(value ?? '') ? value!.split('|') : [],
+    help,
+  }))
 
 const shown = ({ name, value }: Option): string =>
   value === undefined ? name : value.startsWith('[') ? `${name}[=${value.slice(1)}` : `${name} ${value}`

@@ -13,8 +13,8 @@ function print(format: Format): void {
 
 export const syscallsCommand = {
   name: 'syscalls',
-  async run(argv: readonly string[]): Promise<number> {
-    const command = new Command('lego syscalls')
+  parser(): Command {
+    return new Command('lego syscalls')
       .description('List the system calls and how far each is done: full, partial or refused.')
       .addOption(new Option('--format <format>', 'how to print').choices(FORMATS).default('text'))
       .addHelpText(
@@ -22,7 +22,10 @@ export const syscallsCommand = {
         '\nExamples:\n  lego syscalls | grep refused\n  lego syscalls --format json | jq \'.[] | select(.level == "partial") | .name\'',
       )
       .exitOverride()
-      .action(({ format }: { format: Format }) => print(format))
+  },
+
+  async run(argv: readonly string[]): Promise<number> {
+    const command = this.parser().action(({ format }: { format: Format }) => print(format))
     try {
       command.parse(argv as string[], { from: 'user' })
     } catch (error) {
