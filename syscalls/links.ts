@@ -1,12 +1,11 @@
 // unlink(2), rename(2), link(2), symlink(2), readlink(2) and their *at forms: names of files.
 import { E, err } from '../src/abi/errno.js'
 import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
-import { bytesOfPath } from '../src/lib/path-text.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Int, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { LinkFlags, RenameFlags, UnlinkFlags } from './flags.js'
-import { ownLink, type Place, placeAt } from './places.js'
+import { type Place, placeAt } from './places.js'
 
 function remove(task: Task, dirfd: number, path: string, directory: boolean): number {
   const place = placeAt(task, dirfd, path)
@@ -151,22 +150,11 @@ export const symlinkat = syscall({
 
 const target = new Uint8Array(PATH_MAX)
 
-function writeBytes(text: string): number {
-  const bytes = bytesOfPath(text)
-  target.set(bytes)
-  return bytes.length
-}
-
 function readLink(task: Task, dirfd: number, path: string, buffer: number, size: number): number {
   if (size === 0 || size > 0x7fffffff) return err(E.INVAL)
-  const own = ownLink(task, path)
-  let length: number
-  if (own !== null) length = writeBytes(own)
-  else {
-    const place = placeAt(task, dirfd, path)
-    if (typeof place === 'number') return place
-    length = task.kernel.storage.readlink(place.cwd, place.path, target)
-  }
+  const place = placeAt(task, dirfd, path)
+  if (typeof place === 'number') return place
+  const length = task.kernel.storage.readlink(place.cwd, place.path, target)
   if (length < 0) return length
   const copied = Math.min(length, size)
   return task.memory.copyOut(buffer, target, copied) < 0 ? err(E.FAULT) : copied

@@ -6,6 +6,7 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
+import { isProcHandle } from '../src/processor/proc-storage.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -108,7 +109,7 @@ function map(
       maxProt: 0,
     })
   }
-  if (!(file instanceof StorageFile) || file.isDirectory) return err(E.NODEV)
+  if (!(file instanceof StorageFile) || file.isDirectory || isProcHandle(file.handle)) return err(E.NODEV)
   const shared = (flags & MAP.TYPE) !== MAP.PRIVATE
   // A shared mapping of a file that was opened read-only never becomes writable.
   const readOnly = shared && (file.flags & O.ACCMODE) !== O.RDWR
@@ -174,11 +175,11 @@ export const memfd_create = syscall({
   returns: Fd,
   support: partial('no seals, no huge pages'),
   args: { name: Name, flags: MemfdFlags },
-  run(task, { flags }) {
+  run(task, { name, flags }) {
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING)) !== 0) return err(E.INVAL)
     const { manager, cache, bytes } = task.kernel
     const { files, limits } = task.process
-    const file = new MemoryFile(manager, cache, bytes)
+    const file = new MemoryFile(manager, cache, bytes, name)
     const fd = files.add(file, (flags & MFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
     if (fd < 0) file.close()
     return fd

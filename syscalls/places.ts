@@ -1,9 +1,9 @@
 // Where a path argument points: the caller's directory and the path, as the storage manager wants them. No rows here.
 //   const place = placeAt(task, dirfd, path); if (typeof place === 'number') return place
-// Paths under /proc/self that mean the guest's own files are replaced by what they stand for: the host's /proc/self is not the guest's.
+// What a path under /proc names, processor/proc-storage.ts knows.
 import { E, err } from '../src/abi/errno.js'
 import { AT } from '../src/abi/fcntl.js'
-import { HostFile, StorageFile } from '../src/processor/files.js'
+import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 
 export interface Place {
@@ -22,14 +22,14 @@ export function directoryOf(task: Task, dirfd: number): string | number {
 }
 
 export function placeAt(task: Task, dirfd: number, path: string): Place | number {
-  if (path.startsWith('/')) return { cwd: '/', path: ownPath(task, path) }
+  if (path.startsWith('/')) return { cwd: '/', path }
   // An empty name is looked at before the descriptor (getname(), fs/namei.c).
   if (path === '') return err(E.NOENT)
   const cwd = directoryOf(task, dirfd)
   return typeof cwd === 'number' ? cwd : { cwd, path }
 }
 
-const OWN = /^\/proc\/(?:self|thread-self|(\d+))\/(exe|cwd|fd\/(\d+))$/
+const OWN = /^\/proc\/(?:self|thread-self|(\d+))\/fd\/(\d+)$/
 const DEVICES = /^\/dev\/(?:fd\/(\d+)|(stdin|stdout|stderr))$/
 const STANDARD = ['stdin', 'stdout', 'stderr']
 
@@ -38,31 +38,8 @@ export function descriptorNamed(task: Task, path: string): number {
   const device = DEVICES.exec(path)
   if (device !== null) return device[1] === undefined ? STANDARD.indexOf(device[2]!) : Number(device[1])
   const own = OWN.exec(path)
-  if (own === null || own[3] === undefined || !isOwn(task, own[1])) return -1
-  return Number(own[3])
+  if (own === null || !isOwn(task, own[1])) return -1
+  return Number(own[2])
 }
 
 const isOwn = (task: Task, pid: string | undefined): boolean => pid === undefined || Number(pid) === task.process.pid
-
-/** What readlink(2) says of the guest's links in /proc; null for other paths. */
-export function ownLink(task: Task, path: string): string | null {
-  const own = OWN.exec(path)
-  if (own === null || !isOwn(task, own[1])) return null
-  if (own[2] === 'exe') return task.process.executable
-  if (own[2] === 'cwd') return task.process.fs.cwd
-  return null
-}
-
-/** The same file, as the host names it. */
-function ownPath(task: Task, path: string): string {
-  if (!path.startsWith('/proc/') && !path.startsWith('/dev/')) return path
-  const link = ownLink(task, path)
-  if (link !== null) return link
-  const fd = descriptorNamed(task, path)
-  if (fd < 0) return path
-  const file = task.process.files.get(fd)
-  if (file instanceof HostFile) return `/proc/self/fd/${file.fd}`
-  if (!(file instanceof StorageFile)) return '/proc/self/fd/-'
-  const hostFd = file.storage.descriptor(file.handle, !file.readable)
-  return hostFd < 0 ? '/proc/self/fd/-' : `/proc/self/fd/${hostFd}`
-}

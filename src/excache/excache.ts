@@ -25,6 +25,7 @@ import {
   SEEN,
   SPACE,
   STATE,
+  VALID,
 } from './layout.js'
 import { BUSY, LineTable, NONE } from './lines.js'
 import { SpinLock } from './lock.js'
@@ -232,6 +233,20 @@ export class ExCache extends Spaces {
     // Between the halves the CPU raises #GP, which Linux reports without an address; the kernel's half is unmapped.
     this.fault.code = address >= USER_END && address < 2 ** 64 - USER_END ? SI_KERNEL : SEGV_MAPERR
     return FAULT
+  }
+
+  /** Private lines of pages first..end. */
+  linesOf(asid: number, first: number, end: number): number {
+    const table = this.#table
+    let count = 0
+    this.#lock.acquire()
+    for (let record = 0; record < table.layout.lines; record++) {
+      if ((table.get(record, STATE) & VALID) === 0 || table.get(record, SPACE) !== asid) continue
+      const page = table.page(record)
+      if (page >= first && page < end) count++
+    }
+    this.#lock.release()
+    return count
   }
 
   /** Whether the page is in memory here, or was written back: mincore(2). */

@@ -103,6 +103,8 @@ export interface Host {
   fcntl(fd: number, command: number, argument: number | Uint8Array): number
   ioctl(fd: number, request: number, argument: number | Uint8Array): number
   isatty(fd: number): boolean
+  /** What readlink(2) says of /proc/self/fd. */
+  describe(fd: number): string
   /** Fills out[0] (read end) and out[1] (write end). */
   pipe2(out: Int32Array, flags: number): number
   eventfd(initial: number, flags: number): number

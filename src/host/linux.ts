@@ -3,7 +3,7 @@
 // Leaves out what a guest never reaches through us: exec, fork, mounts.
 
 import { E } from '../abi/errno.js'
-import { AT, F } from '../abi/fcntl.js'
+import { AT, F, PATH_MAX } from '../abi/fcntl.js'
 import { PR } from '../abi/prctl.js'
 import { type ResourceUsage, RLIMIT, readLimit, readResourceUsage } from '../abi/resource.js'
 import { defaultAction, SIG_DFL, SIG_HOW } from '../abi/signal.js'
@@ -15,7 +15,7 @@ import { readFraction, readSeconds, writeTime } from '../abi/time.js'
 import { IOV_MAX, IOVEC_SIZE } from '../abi/uio.js'
 import { readSystemName, type SystemName, UTSNAME_SIZE } from '../abi/utsname.js'
 import { writeWord } from '../abi/word.js'
-import { bytesOfPath, hasEscapes } from '../lib/path-text.js'
+import { bytesOfPath, hasEscapes, textOfPath } from '../lib/path-text.js'
 import type { Host, MemoryWindow, Path, SharedMemory } from './host.js'
 import { type Libc, loadLibc } from './libc.js'
 import { LinuxWindow } from './linux-window.js'
@@ -264,6 +264,12 @@ class LinuxHost implements Host {
 
   isatty(fd: number): boolean {
     return this.#call.isatty(fd) === 1
+  }
+
+  describe(fd: number): string {
+    const name = new Uint8Array(PATH_MAX)
+    const length = this.readlinkat(AT.FDCWD, `/proc/self/fd/${fd}`, name)
+    return length < 0 ? '' : textOfPath(name.subarray(0, length))
   }
 
   pipe2(out: Int32Array, flags: number): number {

@@ -324,6 +324,10 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return command === F.GETFL && file !== undefined ? file.flags : -E.NOSYS
   }
 
+  describe(): string {
+    return ''
+  }
+
   isatty(fd: number): boolean {
     return [process.stdin, process.stdout, process.stderr][fd]?.isTTY ?? false
   }

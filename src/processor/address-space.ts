@@ -34,6 +34,13 @@ export class AddressSpace {
   barriers = 0
   /** What the loader found, for /proc and prctl. */
   brkStart = 0
+  /** Argument strings, and behind them the environment's. */
+  argStart = 0
+  argEnd = 0
+  envEnd = 0
+  auxStart = 0
+  /** Where the heap ends now. */
+  kernelBrk: () => number = () => this.brkStart
 
   constructor(asid: number, vmas: Vma[], memory: GuestMemory) {
     this.asid = asid
@@ -92,6 +99,7 @@ export class AddressSpaces implements LineSource {
       vmas,
       new GuestMemory(this.#lines, 0, asid, this.#bytes, this.#scratch, this.#vcpus!),
     )
+    space.kernelBrk = () => this.brk(space, 0)
     this.#spaces.set(asid, space)
     return space
   }
@@ -118,6 +126,10 @@ export class AddressSpaces implements LineSource {
     const child = this.#add(asid, [...parent.vmas])
     child.stackLimit = parent.stackLimit
     child.brkStart = parent.brkStart
+    child.argStart = parent.argStart
+    child.argEnd = parent.argEnd
+    child.envEnd = parent.envEnd
+    child.auxStart = parent.auxStart
     return child
   }
 

@@ -33,6 +33,10 @@ export abstract class Description {
   }
   /** Descriptor of the host to poll; -1: always ready. */
   abstract readonly pollFd: number
+  /** What /proc/self/fd says of one that has no name. */
+  get anonymousName(): string {
+    return 'unknown'
+  }
   /** Of the events of `pollFd`, those that are this file's. */
   get pollMask(): number {
     return 0xffff

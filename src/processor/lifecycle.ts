@@ -250,6 +250,8 @@ export class Lifecycle {
       scheduling: parent.scheduling.resetOnFork
         ? { ...newScheduling(), nice: Math.max(0, parent.scheduling.nice) }
         : { ...parent.scheduling },
+      startNsec: kernel.clock.monotonicNsec(),
+      oomScoreAdjustment: parent.oomScoreAdjustment,
       executable: parent.executable,
       argv: parent.argv,
     }

@@ -259,6 +259,10 @@ function mapStackOf(
   })
   if (result < 0) return { errno: result, reason: `cannot execute: no room for its stack (errno ${-result})` }
   if (space.memory.copyOut(stack.sp, stack.bytes) < 0) return failure(E.FAULT, 'cannot execute: no room for its stack')
+  space.argStart = stack.argStart
+  space.argEnd = stack.argEnd
+  space.envEnd = stack.envEnd
+  space.auxStart = stack.auxStart
   return stack.sp
 }
 

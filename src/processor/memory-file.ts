@@ -11,6 +11,8 @@ import type { Segments } from './guest-memory.js'
 
 export class MemoryFile extends Description {
   readonly object: number
+  /** As memfd_create(2) was told. */
+  readonly name: string
   readonly #manager: MemoryMethods
   readonly #cache: ExCache
   readonly #bytes: Uint8Array
@@ -20,11 +22,12 @@ export class MemoryFile extends Description {
   #offset = 0
   #mode = 0o777
 
-  constructor(manager: MemoryMethods, cache: ExCache, bytes: Uint8Array) {
+  constructor(manager: MemoryMethods, cache: ExCache, bytes: Uint8Array, name: string) {
     super(O.RDWR | O.LARGEFILE)
     this.#manager = manager
     this.#cache = cache
     this.#bytes = bytes
+    this.name = name
     this.object = manager.createObject({ size: 0 })
   }
 

@@ -61,6 +61,10 @@ export interface Process {
   readonly timers: Map<number, ProcessTimer>
   readonly scheduling: Scheduling
   readonly switches: Switches
+  /** When it began, on the monotonic clock. */
+  readonly startNsec: number
+  /** /proc/PID/oom_score_adj. */
+  oomScoreAdjustment: number
   executable: string
   argv: readonly Uint8Array[]
 }

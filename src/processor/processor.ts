@@ -25,6 +25,7 @@ import { CONTROL, CONTROL_BASE, type MemoryMap, type MemoryOptions, memoryMap } 
 import { Lifecycle } from './lifecycle.js'
 import { lineServer } from './line-server.js'
 import { isFailure, type LoadFailure, loadProgram } from './loader.js'
+import { procStorage } from './proc-storage.js'
 import { initialLimits, newAlarm, newScheduling, newSwitches, type Process } from './process.js'
 import { Scheduler } from './scheduler.js'
 import { newActions, PendingSignals } from './signals.js'
@@ -102,7 +103,7 @@ export class Processor {
       words,
       view,
       map: this.map,
-      storage: coherentStorage(storage, spaces),
+      storage: procStorage(coherentStorage(storage, spaces), () => kernel),
       manager: options.manager,
       spaces,
       cache,
@@ -185,6 +186,8 @@ export class Processor {
       timers: new Map(),
       switches: newSwitches(),
       scheduling: { ...newScheduling(), nice: host.getpriority() },
+      startNsec: kernel.clock.monotonicNsec(),
+      oomScoreAdjustment: 0,
       executable: loaded.path,
       argv,
     }

@@ -21,6 +21,10 @@ export interface ProgramStack {
   /** First and end of the argument strings, for /proc and prctl. */
   readonly argStart: number
   readonly argEnd: number
+  /** End of the environment's strings, which follow. */
+  readonly envEnd: number
+  /** The auxiliary vector. */
+  readonly auxStart: number
 }
 
 const PLATFORM = new TextEncoder().encode('x86_64')
@@ -76,11 +80,12 @@ export function buildStack(top: number, contents: StackContents): ProgramStack {
     [AUX.EXECFN]: fileNameAt,
     [AUX.PLATFORM]: platformAt,
   }
+  const auxStart = sp + word
   for (const [key, value] of auxv) {
     put(key)
     put(addresses[key] ?? value)
   }
   put(AUX.NULL)
   put(0)
-  return { sp, bytes, argStart: argAt, argEnd }
+  return { sp, bytes, argStart: argAt, argEnd, envEnd: envAt + stringsSize(envp), auxStart }
 }

@@ -26,6 +26,10 @@ export class SignalFile extends EventFile {
     return super.isReadyFor(events)
   }
 
+  override get anonymousName(): string {
+    return 'signalfd'
+  }
+
   show(maskLow: number, maskHigh: number): void {
     this.maskLow = maskLow
     this.maskHigh = maskHigh

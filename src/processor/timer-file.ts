@@ -40,6 +40,10 @@ export class TimerFile extends EventFile {
     this.timer.intervalNsec = intervalNsec
   }
 
+  override get anonymousName(): string {
+    return 'timerfd'
+  }
+
   read(into: Segments): number {
     if (into.bytes < COUNT_SIZE) return err(E.INVAL)
     this.#timers.expire(this.#time.monotonicNsec())
