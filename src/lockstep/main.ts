@@ -32,9 +32,10 @@ function complain(problem: string): void {
   process.exitCode = 2
 }
 
+// npm runs scripts in the package's root and tells where it was called.
 function run(tracer: string): void {
   const { hwcap, hwcap2 } = factsOf(CPU_MAX)
-  const native = startNative({ tracer, command, hwcap, hwcap2 })
+  const native = startNative({ tracer, command, hwcap, hwcap2, directory: process.env.INIT_CWD })
   if (native === undefined) {
     complain('the program could not be started')
     return

@@ -421,7 +421,7 @@ int main(int argc, char **argv) {
   hwcap = strtoul(argv[3], NULL, 0);
   hwcap2 = strtoul(argv[4], NULL, 0);
   signal(SIGPIPE, SIG_IGN);
-  // On one CPU both hand over quickest, and what the kernel tells of it in rseq's area stays the same.
+  // On one CPU both hand over quickest, and the program is told of the same one each time it asks.
   cpu_set_t here;
   CPU_ZERO(&here);
   CPU_SET(sched_getcpu(), &here);

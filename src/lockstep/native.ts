@@ -55,6 +55,8 @@ export type NativeOptions = {
   /** Of the program; `inherit` by default. */
   readonly stdio?: 'inherit' | 'ignore'
   readonly environment?: NodeJS.ProcessEnv
+  /** Where it starts; here by default. */
+  readonly directory?: string | undefined
 }
 
 let runs = 0
@@ -62,12 +64,14 @@ let runs = 0
 /** Stopped before its first instruction; its first state is in the stream. Undefined when it could not be started. */
 export function startNative(options: NativeOptions): NativeRun | undefined {
   const { tracer, command, hwcap, hwcap2, stdio = 'inherit', environment = process.env } = options
+  const cwd = options.directory ?? process.cwd()
   const names = ['commands', 'replies'].map((name) => join(workDirectory(), `${name}-${++runs}`))
   assert(spawnSync('mkfifo', names).status === 0, 'pipes can be made')
   const [commands, replies] = names as [string, string]
   const child: ChildProcess = spawn(tracer, [commands, replies, String(hwcap), String(hwcap2), ...command], {
     stdio,
     env: environment,
+    cwd,
   })
   // Each waits here until the tracer has opened its end.
   const writer = openSync(commands, 'w')

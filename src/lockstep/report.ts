@@ -2,7 +2,7 @@
 
 import * as iced from 'iced-x86'
 import { flagLetters, REGISTER_NAMES, X87_PARTS } from '../x86/native/compare.js'
-import type { Outcome } from './follower.js'
+import type { Outcome, Raised } from './follower.js'
 import { PART } from './stream.js'
 
 /** struct difference and struct machine of native.c. */
@@ -35,10 +35,15 @@ function disassemble(bytes: Uint8Array, address: bigint): string {
   return text
 }
 
+/** What a step ends with when nothing was raised. */
+const SIGTRAP = 5n
+const signalText = (signal: bigint | number, code: bigint | number, address: bigint) =>
+  `${signal} (code ${code}, address ${hex(address)})`
+
 type Part = readonly [name: string, cpu: string, engine: string]
 
 /** What differs in a tracer's struct difference. */
-export function differingParts(view: DataView): readonly Part[] {
+function differingParts(view: DataView, raised: Raised | undefined): readonly Part[] {
   const engine = DIFFERENCE.expected
   const cpu = engine + MACHINE.size
   const word = (at: number) => view.getBigUint64(at, true)
@@ -48,12 +53,17 @@ export function differingParts(view: DataView): readonly Part[] {
     if (a !== b) parts.push([name, a, b])
   }
   const signal = word(DIFFERENCE.signal)
-  if (signal !== 0n)
+  if (signal !== 0n || raised !== undefined) {
+    const code = BigInt.asIntN(32, word(DIFFERENCE.code))
     parts.push([
       'signal',
-      `${signal} (code ${BigInt.asIntN(32, word(DIFFERENCE.code))}) at ${hex(word(DIFFERENCE.address))}`,
-      'see below',
+      signal === 0n || (raised !== undefined && signal === SIGTRAP)
+        ? 'none'
+        : signalText(signal, code, word(DIFFERENCE.address)),
+      raised === undefined ? 'none' : signalText(raised.signal, raised.code, raised.address),
     ])
+    return parts
+  }
   for (const [n, name] of NAMES.entries()) check(name, hex(word(cpu + 8 * n)), hex(word(engine + 8 * n)))
   const flags = (at: number) => Number(word(at + MACHINE.rflags) & word(DIFFERENCE.mask))
   if (flags(cpu) !== flags(engine))
@@ -111,7 +121,9 @@ export function describe(outcome: Outcome): readonly string[] {
       return [
         `instruction ${view.getBigUint64(DIFFERENCE.count, true)} differs`,
         `  ${hex(at)}: ${disassemble(bytes, at)}`,
-        ...differingParts(view).map(([name, cpu, engine]) => `  ${name}: the CPU has ${cpu}, the engine ${engine}`),
+        ...differingParts(view, outcome.raised).map(
+          ([name, cpu, engine]) => `  ${name}: the CPU has ${cpu}, the engine ${engine}`,
+        ),
       ]
     }
   }
