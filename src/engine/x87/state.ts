@@ -186,6 +186,9 @@ export class X87State {
   codes(bits: number): void {
     this.#status = (this.#status & ~CONDITION_CODES) | bits
   }
+  setCodes(bits: number): void {
+    this.#status |= bits
+  }
   /** Clears those and leaves the others. */
   clearCodes(bits: number): void {
     this.#status &= ~bits

@@ -192,7 +192,7 @@ export const x87Forms: readonly Form[] = [
       name,
       '',
       fixed(0xd900 | Number.parseInt(hex, 16)),
-      TRANSCENDENTAL.test(name) ? { approximate: true, untestable: true } : {},
+      TRANSCENDENTAL.test(name) ? { approximate: true } : {},
     ),
   ),
   // Encodings of the 8087's time that no manual lists any more and every CPU takes.

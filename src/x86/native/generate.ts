@@ -409,7 +409,8 @@ function unspecifiedIn(environment: number, word: number): Unspecified[] {
   // Selectors are zero on CPUs that deprecate them (SDM vol. 1, 8.1.8); in the upper half is the opcode.
   const selectors = [4, 6].map((n) => ({ ...at(n, 1), length: 2 }))
   if (!POINTERS_COMPARED) return [at(3, 4)]
-  return [...selectors, { ...at(3, 3), whenZero: environment + 3 * word }]
+  const pointers = [at(3, 3), at(5, 1)].map((range, n) => ({ ...range, whenZero: environment + (3 + 2 * n) * word }))
+  return [...selectors, ...pointers]
 }
 
 function unspecifiedOf({ mnemonic }: Form, width: Size, target: number, shown: boolean): Unspecified[] {

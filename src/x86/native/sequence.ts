@@ -29,6 +29,7 @@ const POOL: readonly Form[] = FORMS.filter(
   (form) =>
     testable(form) &&
     form.options.ends !== true &&
+    form.options.approximate !== true &&
     !isString(form) &&
     !/^v?maskmov(dqu|q)$/.test(form.mnemonic) &&
     (form.operands.some(({ kind }) => kind === 'V') || !EXCLUDED.test(form.mnemonic)),
