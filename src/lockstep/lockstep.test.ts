@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { factsOf } from '../engine/cpu.js'
 import { Engine, type EngineOptions } from '../engine/engine.js'
 import { EXIT } from '../engine/host.js'
-import { FAULT_SIGNAL, FLAG_AUX, GPR, RIP } from '../engine/record.js'
+import { FAULT_SIGNAL, FLAG_AUX, GPR, MXCSR, RIP, VECTOR, X87, X87_STATUS } from '../engine/record.js'
 import { CPU_MAX } from '../x86/features.js'
 import { follow, type Outcome } from './follower.js'
 import { mappingAt, parseMappings } from './mappings.js'
@@ -108,6 +108,17 @@ here('a fault of the program is the same fault, and its handler is followed', ()
   expect(tell(lockstep([assemble(handled)]))[0]).toContain('the program ended with status 0')
 })
 
+here('a signal that the program sends to itself comes when the call returns', () => {
+  const code = `
+    lea rsi, action\n xor edx, edx\n mov r10d, 8\n mov edi, 10\n mov eax, 13\n syscall
+    mov eax, 39\n syscall\n mov edi, eax\n mov esi, eax\n mov edx, 10\n mov eax, 234\n syscall
+    mov edi, [space]\n jmp end
+    restorer: mov eax, 15\n syscall
+    handler: inc dword ptr [space]\n ret
+    .data\n action: .quad handler, 0x04000000, restorer, 0\n .text\n end:`
+  expect(tell(lockstep([assemble(code)]))[0]).toContain('the program ended with status 1')
+})
+
 here('a program that dies of a signal is followed to its end', () => {
   expect(tell(lockstep([assemble('ud2')]))[0]).toContain('was ended by signal 4')
 })
@@ -172,6 +183,33 @@ here.each(wrongs)('an engine that is wrong about %s is caught at the instruction
   expect(outcome.kind).toBe('differs')
   expect(tell(outcome).join('\n')).toMatch(expected)
 })
+
+const floats = `mov eax, 0x3f800000\n movd xmm1, eax\n addps xmm1, xmm1\n fld1\n fld1\n faddp\n vaddps ymm2, ymm1, ymm1\n xor edi, edi`
+const wrongFloats: typeof wrongs = [
+  ['a vector', 3, (view, task) => view.setInt32(task + VECTOR + 32, 7, true), /addps.*\n.*ymm1: the CPU has 00000040/],
+  [
+    'the upper half of a vector',
+    7,
+    (view, task) => view.setInt32(task + VECTOR + 2 * 32 + 20, 7, true),
+    /vaddps.*\n.*ymm2/,
+  ],
+  ['mxcsr', 3, (view, task) => view.setInt32(task + MXCSR, 0x1f81, true), /addps.*\n.*mxcsr: the CPU has 0x1f80/],
+  [
+    'an x87 register',
+    6,
+    (view, task) => view.setInt32(task + X87 + 16 * 7, 7, true),
+    /faddp.*\n.*st0: the CPU has 0000000000000080/,
+  ],
+  ['the x87 status word', 4, (view, task) => view.setInt32(task + X87_STATUS, 0x3900, true), /fld1.*\n.*fsw/],
+]
+
+here.each(wrongFloats)(
+  'an engine that is wrong about %s is caught at the instruction',
+  (_what, steps, spoil, expected) => {
+    const outcome = lockstep([assemble(floats)], { engine: wrongAfter(steps, spoil) })
+    expect(tell(outcome).join('\n')).toMatch(expected)
+  },
+)
 
 here('an engine that stores something else is caught at the store', () => {
   // Before the store rsi becomes something else, and is put back after it.

@@ -225,6 +225,20 @@ static void refuse_rseq(void) {
   if (ptrace(PTRACE_SETREGS, child, 0, &registers) < 0) fail("PTRACE_SETREGS");
 }
 
+/** Whether a signal waits that is not blocked: one that a system call raised stops the program only when it goes on. */
+static int is_signal_due(void) {
+  uint64_t blocked = 0;
+  if (ptrace(PTRACE_GETSIGMASK, child, sizeof blocked, &blocked) < 0) fail("PTRACE_GETSIGMASK");
+  for (uint32_t shared = 0; shared < 2; shared++) {
+    struct __ptrace_peeksiginfo_args which = {.off = 0, .flags = shared, .nr = 16};
+    siginfo_t waiting[16];
+    long found = ptrace(PTRACE_PEEKSIGINFO, child, &which, waiting);
+    for (long n = 0; n < found; n++)
+      if ((blocked >> (waiting[n].si_signo - 1) & 1) == 0) return 1;
+  }
+  return 0;
+}
+
 /** One instruction or the signal that is due before it, whatever it does; signals are delivered. */
 static void pass(void) {
   int signal = 0, exec;
@@ -234,12 +248,15 @@ static void pass(void) {
     ptrace(PTRACE_SETSIGINFO, child, 0, &held[0]);
     memmove(held, held + 1, --holds * sizeof *held);
   }
-  do signal = resume(signal, &exec);
-  while (signal != SIGTRAP);
-  if (exec) {
-    resume(0, NULL);
-    prepare();
-  }
+  do {
+    do signal = resume(signal, &exec);
+    while (signal != SIGTRAP);
+    if (exec) {
+      resume(0, NULL);
+      prepare();
+    }
+    signal = 0;
+  } while (is_signal_due());
 }
 
 /** TF, which steps the program, is in the flags that it pushes. */
