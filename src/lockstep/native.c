@@ -211,7 +211,8 @@ static int single(siginfo_t *info) {
     load_signal(info);
     int raised = signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
     if (raised && info->si_code > 0) return signal;
-    if (holds < (int)(sizeof held / sizeof *held)) held[holds++] = *info;
+    if (holds == (int)(sizeof held / sizeof *held)) fail("more signals than can be held");
+    held[holds++] = *info;
   }
 }
 
