@@ -12,10 +12,10 @@ export function deadline(task: Task, timeoutNsec: number): void {
   task.wait.deadlineNsec = timeoutNsec === NEVER ? NEVER : task.kernel.clock.monotonicNsec() + timeoutNsec
 }
 
-/** A signal that came before counts more than a time-out of nothing: the call waits for it to be taken. */
+/** A signal counts more than a time-out (do_poll, fs/select.c): the call waits for it to be taken. */
 export function isOver(task: Task): boolean {
-  const { deadlineNsec, active } = task.wait
-  if (deadlineNsec === NEVER || (!active && task.hasDeliverable)) return false
+  const { deadlineNsec } = task.wait
+  if (deadlineNsec === NEVER || task.hasDeliverable) return false
   return task.kernel.clock.monotonicNsec() >= deadlineNsec
 }
 

@@ -316,12 +316,15 @@ export class Scheduler {
 
   /** Looks again at a call that waited. False: it waits on, or the task is gone. */
   #resumeCall(task: Task): boolean {
-    // Signals first: they may end the call. One that only gets ignored does not.
-    if (!task.wait.uninterruptible && task.hasDeliverable && !this.#deliver(task)) return false
-    if (!task.wait.active) return true
+    // What was waited for comes before a signal (wait_event_interruptible, do_wait): a child that ended is reaped, and then SIGCHLD is handled.
     const outcome = this.#dispatch(task)
     if (task.vcpu < 0) return false
     if (typeof outcome !== 'number' && outcome.kind === 'block') {
+      if (!task.wait.uninterruptible && task.hasDeliverable) {
+        if (!this.#deliver(task)) return false
+        // A handler ended the call; a signal that only got ignored does not.
+        if (!task.wait.active) return true
+      }
       this.#block(task)
       return false
     }
