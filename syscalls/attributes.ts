@@ -1,6 +1,7 @@
 // access(2), chmod(2), chown(2), umask(2), utimensat(2), truncate(2), fallocate(2) and their relatives: what is known about a file.
 import { E, err } from '../src/abi/errno.js'
 import { AT, FALLOC, O } from '../src/abi/fcntl.js'
+import { newFileStatus, S } from '../src/abi/stat.js'
 import { readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, UTIME_NOW, UTIME_OMIT } from '../src/abi/time.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
@@ -83,6 +84,34 @@ export const fchmodat = syscall({
   run: (task, { dirfd, path, mode }) => changeMode(task, dirfd, path, mode),
 })
 
+export const fchmodat2 = syscall({
+  number: 452,
+  name: 'fchmodat2',
+  returns: Int,
+  support: full,
+  args: { dirfd: DirFd, path: Path, mode: Mode, flags: StatFlags },
+  run(task, { dirfd, path, mode, flags }) {
+    if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
+    if (path === '' && (flags & AT.EMPTY_PATH) !== 0 && dirfd !== AT.FDCWD) {
+      const file = task.process.files.get(dirfd)
+      if (file === undefined) return err(E.BADF)
+      return file instanceof StorageFile ? file.storage.chmodHandle(file.handle, mode & PERMISSIONS) : err(E.OPNOTSUPP)
+    }
+    const wanted = path === '' && (flags & AT.EMPTY_PATH) !== 0 ? '.' : path
+    const place = placeAt(task, dirfd, wanted)
+    if (typeof place === 'number') return place
+    const { storage } = task.kernel
+    if ((flags & AT.SYMLINK_NOFOLLOW) !== 0) {
+      const found = storage.stat(place.cwd, place.path, false, status)
+      // Links have no permissions of their own (setattr_prepare).
+      if (found < 0 || (status.mode & S.IFMT) === S.IFLNK) return found < 0 ? found : err(E.OPNOTSUPP)
+    }
+    return storage.chmod(place.cwd, place.path, mode & PERMISSIONS)
+  },
+})
+
+const status = newFileStatus()
+
 export const fchmod = syscall({
   number: 91,
   name: 'fchmod',
@@ -93,6 +122,7 @@ export const fchmod = syscall({
     const file = changeable(task, fd)
     if (file instanceof StorageFile) return file.storage.chmodHandle(file.handle, mode & PERMISSIONS)
     if (file === undefined) return err(E.BADF)
+    if (file instanceof MemoryFile) return file.chmod(mode & PERMISSIONS)
     return file instanceof HostFile ? task.kernel.host.fchmod(file.fd, mode & PERMISSIONS) : err(E.PERM)
   },
 })
@@ -315,7 +345,11 @@ export const fallocate = syscall({
     if (!file.writable) return err(E.BADF)
     const limited = (mode & FALLOC.FL_KEEP_SIZE) === 0 ? mayHaveSize(task, offset + length) : 0
     if (limited < 0) return limited
-    if (file instanceof MemoryFile) return mode === 0 ? growTo(file, offset + length) : err(E.OPNOTSUPP)
+    if (file instanceof MemoryFile) {
+      if (mode === FALLOC.FL_KEEP_SIZE) return 0
+      if (mode === (FALLOC.FL_PUNCH_HOLE | FALLOC.FL_KEEP_SIZE)) return file.punch(offset, length)
+      return mode === 0 ? growTo(file, offset + length) : err(E.OPNOTSUPP)
+    }
     const hostFd =
       file instanceof StorageFile
         ? file.storage.descriptor(file.handle, true)

@@ -1,10 +1,12 @@
 // fcntl(2): descriptor flags, status flags, record locks, pipe sizes. Each command is a row.
 import { E, err } from '../src/abi/errno.js'
-import { F, F_LOCK, FD_CLOEXEC, FLOCK_SIZE, O, SEEK } from '../src/abi/fcntl.js'
+import { F, F_LOCK, F_SEAL, FD_CLOEXEC, FLOCK_SIZE, O, SEEK } from '../src/abi/fcntl.js'
+import { PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { readSigned, writeWord } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
+import { MemoryFile } from '../src/processor/memory-file.js'
 import { conflicting, type RecordLock, setLock } from '../src/processor/record-locks.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd } from './arguments.js'
@@ -88,6 +90,41 @@ const ofPipe =
   (task, file, _fd, argument) =>
     file instanceof HostFile ? task.kernel.host.fcntl(file.fd, command, argument | 0) : err(E.BADF)
 
+/** Whether a space has a mapping that may store into the object. */
+const isMappedForWriting = ({ kernel }: Task, { object }: MemoryFile): boolean =>
+  [...kernel.processes.values()].some(({ space }) =>
+    space.vmas.some((vma) => vma.object === object && (vma.maxProt & PROT.WRITE) !== 0),
+  )
+
+const addSeals: Command = (task, file, _fd, seals) => {
+  if (!(file instanceof MemoryFile)) return err(E.INVAL)
+  if (!file.writable) return err(E.PERM)
+  if ((seals & ~ALL_SEALS) !== 0) return err(E.INVAL)
+  if ((file.seals & F_SEAL.SEAL) !== 0) return err(E.PERM)
+  if ((seals & F_SEAL.WRITE & ~file.seals) !== 0 && isMappedForWriting(task, file)) return err(E.BUSY)
+  // A file that may not be executed cannot be made to hold code either (mm/memfd.c).
+  const implied =
+    (seals & F_SEAL.EXEC) !== 0 && file.isExecutable
+      ? F_SEAL.SHRINK | F_SEAL.GROW | F_SEAL.WRITE | F_SEAL.FUTURE_WRITE
+      : 0
+  file.seals |= seals | implied
+  return 0
+}
+
+const ALL_SEALS = F_SEAL.SEAL | F_SEAL.SHRINK | F_SEAL.GROW | F_SEAL.WRITE | F_SEAL.FUTURE_WRITE | F_SEAL.EXEC
+/** RWH_WRITE_LIFE_EXTREME. */
+const HINT_MAX = 5
+/** Write life hints, which change only speed. */
+const hints = new WeakMap<Description, number>()
+
+const getHint: Command = (task, file, _fd, address) => task.memory.writeU64(address, hints.get(file) ?? 0)
+const setHint: Command = (task, file, _fd, address) => {
+  const hint = task.memory.readU64(address)
+  if (hint < 0 || hint > HINT_MAX) return hint < 0 ? hint : err(E.INVAL)
+  hints.set(file, hint)
+  return 0
+}
+
 const COMMANDS: Readonly<Record<number, Command>> = {
   [F.DUPFD]: duplicate(false),
   [F.DUPFD_CLOEXEC]: duplicate(true),
@@ -109,17 +146,27 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [F.OFD_SETLKW]: takeLock(true, true),
   [F.GETPIPE_SZ]: ofPipe(F.GETPIPE_SZ),
   [F.SETPIPE_SZ]: ofPipe(F.SETPIPE_SZ),
+  [F.ADD_SEALS]: addSeals,
+  [F.GET_SEALS]: (_task, file) => (file instanceof MemoryFile ? file.seals : err(E.INVAL)),
+  [F.GET_RW_HINT]: getHint,
+  [F.SET_RW_HINT]: setHint,
+  [F.GETLEASE]: (_task, file) => (file.fills ? F_LOCK.UNLCK : err(E.INVAL)),
+  // Somebody else may have the file open: nobody here can say (EAGAIN of fcntl(2)).
+  [F.SETLEASE]: (_task, file, _fd, type) =>
+    !file.fills || type < F_LOCK.RDLCK || type > F_LOCK.UNLCK ? err(E.INVAL) : err(E.AGAIN),
+  [F.GETOWN]: () => 0,
+  [F.GETSIG]: () => 0,
 }
 /** What an O_PATH descriptor has (open(2)). */
 const OF_PATHS = new Set<number>([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL])
 /** Commands whose argument is an int; the others take an address. */
-const NUMERIC = new Set<number>([F.DUPFD, F.DUPFD_CLOEXEC, F.SETFD, F.SETFL, F.SETPIPE_SZ])
+const NUMERIC = new Set<number>([F.DUPFD, F.DUPFD_CLOEXEC, F.SETFD, F.SETFL, F.SETPIPE_SZ, F.ADD_SEALS, F.SETLEASE])
 
 export const fcntl = syscall({
   number: 72,
   name: 'fcntl',
   returns: FcntlResult,
-  support: partial('record locks are between the processes here, without EDEADLK; no owners, leases or seals'),
+  support: partial('record locks are between the processes here, without EDEADLK; no owners and no leases'),
   args: { fd: Fd, command: FcntlCommand, argument: FcntlArgument },
   run(task, { fd, command, argument }) {
     const file = task.process.files.get(fd)

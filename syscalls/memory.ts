@@ -1,6 +1,6 @@
 // mmap(2), munmap(2), mprotect(2), brk(2), mremap(2), memfd_create(2). The rules are the memory manager's.
 import { E, err } from '../src/abi/errno.js'
-import { O } from '../src/abi/fcntl.js'
+import { F_SEAL, O } from '../src/abi/fcntl.js'
 import { MAP, MFD, PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
@@ -98,6 +98,10 @@ function map(
       maxProt: 0,
     })
   if (file instanceof MemoryFile) {
+    const shares = (flags & MAP.TYPE) !== MAP.PRIVATE
+    const sealed = (file.seals & (F_SEAL.WRITE | F_SEAL.FUTURE_WRITE)) !== 0
+    if (shares && sealed && (prot & PROT.WRITE) !== 0) return err(E.PERM)
+
     // A private mapping starts with what shared ones have stored.
     task.kernel.cache.flushObject(file.object)
     return task.kernel.spaces.map(task.space, {
@@ -106,7 +110,7 @@ function map(
       offset,
       file: '',
       path: '',
-      maxProt: 0,
+      maxProt: shares && sealed ? PROT.READ | PROT.EXEC : 0,
     })
   }
   if (!(file instanceof StorageFile) || file.isDirectory || isProcHandle(file.handle)) return err(E.NODEV)
@@ -173,13 +177,21 @@ export const memfd_create = syscall({
   number: 319,
   name: 'memfd_create',
   returns: Fd,
-  support: partial('no seals, no huge pages'),
+  support: partial('no huge pages'),
   args: { name: Name, flags: MemfdFlags },
   run(task, { name, flags }) {
-    if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING)) !== 0) return err(E.INVAL)
+    if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC | MFD.NOEXEC_SEAL)) !== 0) return err(E.INVAL)
+    if ((flags & MFD.EXEC) !== 0 && (flags & MFD.NOEXEC_SEAL) !== 0) return err(E.INVAL)
+    // NAME_MAX less "memfd:" (mm/memfd.c).
+    if (name.length > 249) return err(E.INVAL)
     const { manager, cache, bytes } = task.kernel
     const { files, limits } = task.process
     const file = new MemoryFile(manager, cache, bytes, name)
+    if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) file.seals = 0
+    if ((flags & MFD.NOEXEC_SEAL) !== 0) {
+      file.chmod(0o666)
+      file.seals = F_SEAL.EXEC
+    }
     const fd = files.add(file, (flags & MFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
     if (fd < 0) file.close()
     return fd

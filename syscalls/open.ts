@@ -1,6 +1,6 @@
 // open(2), openat(2), openat2(2), creat(2), eventfd(2): new descriptions.
 import { E, err } from '../src/abi/errno.js'
-import { AT, O } from '../src/abi/fcntl.js'
+import { AT, O, RESOLVE } from '../src/abi/fcntl.js'
 import { EFD } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
@@ -11,7 +11,8 @@ import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { CreationMode, EventfdFlags, OpenFlags } from './flags.js'
-import { descriptorNamed, placeAt } from './places.js'
+import { descriptorNamed, directoryOf, placeAt } from './places.js'
+import { resolvePlace } from './resolve.js'
 import { OpenHow } from './structures.js'
 
 /** Only for the opening itself: F_GETFL does not show them (do_dentry_open, fs/open.c). */
@@ -158,23 +159,46 @@ const VALID_FLAGS =
   O.PATH |
   O.TMPFILE
 
+/** A page. */
+const HOW_MAX = 4096
+const SCOPES = RESOLVE.BENEATH | RESOLVE.IN_ROOT
+const ALL_RESOLVE = 0x3f
+
 export const openat2 = syscall({
   number: 437,
   name: 'openat2',
   returns: Fd,
-  support: partial('no RESOLVE_ restrictions: EINVAL'),
+  support: partial('the restrictions are checked name by name: renames meanwhile are not noticed'),
   args: { dirfd: DirFd, path: Path, how: OpenHow, size: Size },
   run(task, { dirfd, path, how, size }) {
     if (size < OPEN_HOW_SIZE) return err(E.INVAL)
-    if (size > OPEN_HOW_SIZE) return err(E['2BIG'])
+    // A longer one, of programs that know more, is good when what is more is zero (copy_struct_from_user).
+    for (let at = OPEN_HOW_SIZE; at < Math.min(size, HOW_MAX); at += 8) {
+      const word = task.memory.readU64(how + at)
+      if (word !== 0) return word < 0 ? word : err(E['2BIG'])
+    }
+    if (size > HOW_MAX) return err(E['2BIG'])
     if (task.memory.load(how, OPEN_HOW_SIZE) < 0) return err(E.FAULT)
     const { scratch } = task.memory
     const flags = readUnsigned(scratch, 0)
     const mode = readUnsigned(scratch, 8)
-    if (flags > 0xffffffff || (flags & ~VALID_FLAGS) !== 0 || readUnsigned(scratch, 16) !== 0) return err(E.INVAL)
+    const resolve = readUnsigned(scratch, 16)
+    if (flags > 0xffffffff || (flags & ~VALID_FLAGS) !== 0 || resolve > ALL_RESOLVE) return err(E.INVAL)
+    if ((resolve & SCOPES) === SCOPES) return err(E.INVAL)
     if (mode > PERMISSIONS || (mode !== 0 && (flags & MODE_FLAGS) === 0)) return err(E.INVAL)
     if ((flags & O.PATH) !== 0 && (flags & ~PATH_FLAGS) !== 0) return err(E.INVAL)
-    return openFile(task, dirfd, path, flags, mode)
+    if (resolve === 0) return openFile(task, dirfd, path, flags, mode)
+    // Nothing is known to be in memory: who asked for that looks again without it (openat2(2), RESOLVE_CACHED).
+    if ((resolve & RESOLVE.CACHED) !== 0) return err(E.AGAIN)
+    const scoped = (resolve & SCOPES) !== 0
+    const start = scoped && path.startsWith('/') ? directoryOf(task, dirfd) : undefined
+    if (typeof start === 'number') return start
+    const place = placeAt(task, dirfd, path)
+    if (typeof place === 'number') return place
+    const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL)
+    const found = resolvePlace(task, start ?? place.cwd, path, resolve, follow)
+    if (typeof found === 'number') return found
+    return openFile(task, AT.FDCWD, found.path, flags, mode)
   },
 })
 

@@ -1,6 +1,6 @@
 // fsync(2), sync(2), flock(2), posix_fadvise(2), readahead(2), copy_file_range(2), sendfile(2): whole files, and from file to file.
 import { E, err } from '../src/abi/errno.js'
-import { FADV, LOCK, O } from '../src/abi/fcntl.js'
+import { FADV, LOCK, O, SYNC_FILE_RANGE } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { readSigned } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
@@ -87,6 +87,23 @@ export const fadvise64 = syscall({
     if (file === undefined) return err(E.BADF)
     if (file.pollFd >= 0) return err(E.SPIPE)
     return length < 0 || advice < 0 || advice > ADVICE_MAX ? err(E.INVAL) : 0
+  },
+})
+
+const SYNC_RANGES = SYNC_FILE_RANGE.WAIT_BEFORE | SYNC_FILE_RANGE.WRITE | SYNC_FILE_RANGE.WAIT_AFTER
+
+export const sync_file_range = syscall({
+  number: 277,
+  name: 'sync_file_range',
+  returns: Int,
+  support: partial('writes the whole file'),
+  args: { fd: Fd, offset: Offset, count: Offset, flags: Flags },
+  run(task, { fd, offset, count, flags }) {
+    const file = usable(task, fd)
+    if (file === undefined) return err(E.BADF)
+    if ((flags & ~SYNC_RANGES) !== 0 || offset < 0 || count < 0) return err(E.INVAL)
+    if (file instanceof HostFile && !file.fills) return err(E.SPIPE)
+    return flags !== 0 && file instanceof StorageFile ? file.storage.fdatasync(file.handle) : 0
   },
 })
 

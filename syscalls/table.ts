@@ -11,16 +11,19 @@ import * as epoll from './epoll.js'
 import * as exit from './exit.js'
 import * as fcntl from './fcntl.js'
 import * as ids from './ids.js'
+import * as inotify from './inotify.js'
 import * as links from './links.js'
 import * as memory from './memory.js'
 import * as memoryAdvice from './memory-advice.js'
 import * as open from './open.js'
 import * as poll from './poll.js'
 import * as prctl from './prctl.js'
+import * as privileged from './privileged.js'
 import * as process from './process.js'
 import * as readWrite from './read-write.js'
 import * as schedule from './schedule.js'
 import * as signals from './signals.js'
+import * as splice from './splice.js'
 import * as stat from './stat.js'
 import * as sync from './sync.js'
 import * as system from './system.js'
@@ -55,6 +58,9 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   sync,
   poll,
   epoll,
+  inotify,
+  splice,
+  privileged,
   terminal,
   xattr,
 ]

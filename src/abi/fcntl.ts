@@ -56,6 +56,8 @@ export const F = {
   GET_SEALS: 1034,
   GET_RW_HINT: 1035,
   SET_RW_HINT: 1036,
+  GET_FILE_RW_HINT: 1037,
+  SET_FILE_RW_HINT: 1038,
 } as const
 
 export const FD_CLOEXEC = 1
@@ -104,6 +106,29 @@ export const ACCESS = {
   W_OK: 2,
   R_OK: 4,
 } as const
+
+/** `resolve` of openat2(2) (linux/openat2.h). */
+export const RESOLVE = {
+  NO_XDEV: 1,
+  NO_MAGICLINKS: 2,
+  NO_SYMLINKS: 4,
+  BENEATH: 8,
+  IN_ROOT: 0x10,
+  CACHED: 0x20,
+} as const
+
+/** Seals of a memfd (F_ADD_SEALS). */
+export const F_SEAL = {
+  SEAL: 1,
+  SHRINK: 2,
+  GROW: 4,
+  WRITE: 8,
+  FUTURE_WRITE: 0x10,
+  EXEC: 0x20,
+} as const
+
+/** Flags of sync_file_range(2). */
+export const SYNC_FILE_RANGE = { WAIT_BEFORE: 1, WRITE: 2, WAIT_AFTER: 4 } as const
 
 /** Flags of renameat2(2). */
 export const RENAME = {

@@ -84,4 +84,6 @@ export const MFD = {
   CLOEXEC: 1,
   ALLOW_SEALING: 2,
   HUGETLB: 4,
+  NOEXEC_SEAL: 8,
+  EXEC: 0x10,
 } as const

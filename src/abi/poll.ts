@@ -61,8 +61,14 @@ export const TFD = {
   TIMER_CANCEL_ON_SET: 2,
 } as const
 
-/** Flags of inotify_init1(2). */
+/** Flags of inotify_init1(2), and what inotify_add_watch(2) takes beside events. */
 export const IN = {
+  ONLYDIR: 0x1000000,
+  DONT_FOLLOW: 0x2000000,
+  MASK_CREATE: 0x10000000,
+  MASK_ADD: 0x20000000,
+  /** Everything that a mask may have (ALL_INOTIFY_BITS). */
+  ALL_BITS: 0xf7006fff | 0,
   NONBLOCK: 0o4000,
   CLOEXEC: 0o2000000,
 } as const

@@ -15,5 +15,9 @@ export const RWF = {
   DSYNC: 2,
   SYNC: 4,
   NOWAIT: 8,
+  NOAPPEND: 0x20,
   APPEND: 0x10,
 } as const
+
+/** Flags of splice(2). */
+export const SPLICE = { MOVE: 1, NONBLOCK: 2, MORE: 4, GIFT: 8 } as const

@@ -108,6 +108,12 @@ export interface Host {
   /** Fills out[0] (read end) and out[1] (write end). */
   pipe2(out: Int32Array, flags: number): number
   eventfd(initial: number, flags: number): number
+  inotifyInit(flags: number): number
+  inotifyAddWatch(fd: number, path: Path, mask: number): number
+  inotifyRmWatch(fd: number, watch: number): number
+  /** An offset of -1 is none: a pipe, or the file's own position. */
+  splice(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number, flags: number): number
+  tee(fdIn: number, fdOut: number, length: number, flags: number): number
   epollCreate(flags: number): number
   /** `key` comes back with the descriptor's events. */
   epollCtl(epollFd: number, operation: number, fd: number, events: number, key: number): number

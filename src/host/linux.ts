@@ -280,6 +280,30 @@ class LinuxHost implements Host {
     return this.#checked(this.#call.eventfd(initial, flags))
   }
 
+  inotifyInit(flags: number): number {
+    return this.#checked(this.#call.inotifyInit(flags))
+  }
+
+  inotifyAddWatch(fd: number, path: Path, mask: number): number {
+    return this.#checked(this.#call.inotifyAddWatch(fd, native(path), mask >>> 0))
+  }
+
+  inotifyRmWatch(fd: number, watch: number): number {
+    return this.#checked(this.#call.inotifyRmWatch(fd, watch))
+  }
+
+  splice(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number, flags: number): number {
+    writeWord(this.#scratch, OFFSETS, offsetIn)
+    writeWord(this.#scratch, OFFSETS + 8, offsetOut)
+    const inAt = offsetIn < 0 ? 0 : this.#at + OFFSETS
+    const outAt = offsetOut < 0 ? 0 : this.#at + OFFSETS + 8
+    return this.#checked(this.#call.splice(fdIn, inAt, fdOut, outAt, length, flags))
+  }
+
+  tee(fdIn: number, fdOut: number, length: number, flags: number): number {
+    return this.#checked(this.#call.tee(fdIn, fdOut, length, flags))
+  }
+
   epollCreate(flags: number): number {
     return this.#checked(this.#call.epollCreate(flags))
   }

@@ -1,7 +1,7 @@
 // A memfd: a file whose bytes are an object of the memory manager. Mappings share the object's lines in the ExCache; read and write go to the manager, with
 // the lines written back before and forgotten after, so that both see the same bytes.
 import { E, err } from '../abi/errno.js'
-import { O, SEEK } from '../abi/fcntl.js'
+import { F_SEAL, O, SEEK } from '../abi/fcntl.js'
 import { type FileStatus, S } from '../abi/stat.js'
 import type { ExCache } from '../excache/excache.js'
 import { PAGE } from '../wire/layout.js'
@@ -21,6 +21,8 @@ export class MemoryFile extends Description {
   readonly fills = true
   #offset = 0
   #mode = 0o777
+  /** F_SEAL_ bits; a file is born sealed against seals unless memfd_create(2) says otherwise. */
+  seals: number = F_SEAL.SEAL
 
   constructor(manager: MemoryMethods, cache: ExCache, bytes: Uint8Array, name: string) {
     super(O.RDWR | O.LARGEFILE)
@@ -36,6 +38,9 @@ export class MemoryFile extends Description {
   }
 
   resize(size: number): number {
+    const { size: before } = this
+    if (size < before && (this.seals & F_SEAL.SHRINK) !== 0) return err(E.PERM)
+    if (size > before && (this.seals & F_SEAL.GROW) !== 0) return err(E.PERM)
     this.#cache.flushObject(this.object)
     const result = this.#manager.resizeObject({ object: this.object, size })
     this.#cache.dropObject(this.object, { discard: true })
@@ -71,6 +76,7 @@ export class MemoryFile extends Description {
   }
 
   write(from: Segments, offset: number): number {
+    if ((this.seals & (F_SEAL.WRITE | F_SEAL.FUTURE_WRITE)) !== 0) return err(E.PERM)
     const start = (this.flags & O.APPEND) !== 0 ? this.size : offset < 0 ? this.#offset : offset
     if (start + from.bytes > this.size) {
       const resized = this.resize(start + from.bytes)
@@ -103,6 +109,35 @@ export class MemoryFile extends Description {
     if (target < 0) return err(E.INVAL)
     this.#offset = target
     return target
+  }
+
+  get isExecutable(): boolean {
+    return (this.#mode & 0o111) !== 0
+  }
+
+  chmod(mode: number): number {
+    if ((this.seals & F_SEAL.EXEC) !== 0 && ((mode ^ this.#mode) & 0o111) !== 0) return err(E.PERM)
+    this.#mode = mode
+    return 0
+  }
+
+  /** FALLOC_FL_PUNCH_HOLE: zeros, as far as the file goes. */
+  punch(offset: number, length: number): number {
+    if ((this.seals & (F_SEAL.WRITE | F_SEAL.FUTURE_WRITE)) !== 0) return err(E.PERM)
+    const end = Math.min(offset + length, this.size)
+    this.#cache.flushObject(this.object)
+    for (let at = offset; at < end; ) {
+      const inPage = at % PAGE
+      const part = Math.min(end - at, PAGE - inPage)
+      const page = (at - inPage) / PAGE
+      this.#manager.fetchObject({ object: this.object, page, count: 1, into: this.#page })
+      this.#page.fill(0, inPage, inPage + part)
+      const result = this.#manager.writeBackObject({ object: this.object, page, bytes: this.#page })
+      if (result < 0) return result
+      at += part
+    }
+    this.#cache.dropObject(this.object, { discard: true })
+    return 0
   }
 
   status(out: FileStatus): number {

@@ -470,6 +470,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       else if (--known.references === 0) opened.delete(handle.key)
     },
     descriptor: (handle, writing) => (own(handle) === undefined ? storage.descriptor(handle, writing) : err(E.ACCES)),
+    anyDescriptor: (handle) => (own(handle) === undefined ? storage.anyDescriptor(handle) : err(E.ACCES)),
     truncateHandle: (handle, length) => (own(handle) === undefined ? storage.truncateHandle(handle, length) : 0),
     fsync: (handle) => (own(handle) === undefined ? storage.fsync(handle) : err(E.INVAL)),
     fdatasync: (handle) => (own(handle) === undefined ? storage.fdatasync(handle) : err(E.INVAL)),

@@ -20,6 +20,8 @@ export interface Storage {
   size(handle: FileHandle): number
   statHandle(handle: FileHandle, out: FileStatus): number
   descriptor(handle: FileHandle, writing: boolean): number
+  /** One that names the file, perhaps O_PATH. */
+  anyDescriptor(handle: FileHandle): number
   truncateHandle(handle: FileHandle, length: number): number
   getdents(handle: FileHandle, offset: number, into: Uint8Array): number
   fsync(handle: FileHandle): number

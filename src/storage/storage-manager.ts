@@ -191,6 +191,11 @@ export class StorageManager {
     return this.#handles.fd(handle, writing ? 'writeFd' : 'readFd')
   }
 
+  /** One that names the file and may be O_PATH; it stays the cache's. */
+  anyDescriptor(handle: FileHandle): number {
+    return this.#handles.anyFd(handle)
+  }
+
   truncateHandle(handle: FileHandle, length: number): number {
     const fd = this.#handles.fd(handle, 'writeFd')
     return fd < 0 ? fd : this.#host.ftruncate(fd, length)
