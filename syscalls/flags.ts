@@ -1,11 +1,12 @@
 // Arguments that are numbers with names: bits (`O_WRONLY|O_CREAT`) and choices (`SEEK_END`). The names are the keys of the tables in src/abi, and
 // their order is that of the text. A new one is one line: bits or choice, the prefix, the table.
 import { ACCESS, AT, CLOSE_RANGE, FADV, FALLOC, LOCK, O, RENAME, SEEK, XATTR } from '../src/abi/fcntl.js'
-import { MADV, MAP, MFD, MREMAP, MS, PROT } from '../src/abi/mman.js'
+import { MADV, MAP, MCL, MFD, MLOCK_ONFAULT, MREMAP, MS, PROT } from '../src/abi/mman.js'
 import { EFD, EPOLL_CLOEXEC, EPOLL_CTL, TFD } from '../src/abi/poll.js'
 import { ARCH } from '../src/abi/prctl.js'
 import { GRND } from '../src/abi/random.js'
 import { RLIMIT, RUSAGE } from '../src/abi/resource.js'
+import { IOPRIO_WHO, MEMBARRIER, PRIO, SCHED } from '../src/abi/sched.js'
 import { SFD, SIG_HOW, signalName } from '../src/abi/signal.js'
 import { majorOf, minorOf, S } from '../src/abi/stat.js'
 import { STATX } from '../src/abi/statx.js'
@@ -157,9 +158,13 @@ export const RemapAddress = numeric('address', asUnsigned64, (value, { values })
 export const RemapFlags = bits('MREMAP_', MREMAP)
 export const MemoryAdvice = choice('MADV_', MADV)
 export const SyncFlags = bits('MS_', pick(MS, 'SYNC', 'ASYNC', 'INVALIDATE'))
+export const LockAllFlags = bits('MCL_', MCL)
+export const LockFlags = bits('MLOCK_', { ONFAULT: MLOCK_ONFAULT })
 export const MemfdFlags = bits('MFD_', MFD)
 
 // Processes, signals, clocks
+
+const POLICIES: Names = { OTHER: SCHED.NORMAL, ...omit(SCHED, 'NORMAL', 'RESET_ON_FORK') }
 
 export const Resource = choice('RLIMIT_', RLIMIT)
 export const UsageOf = choice('RUSAGE_', RUSAGE)
@@ -180,6 +185,20 @@ export const WaitOptions = bits('', {
   __WNOTHREAD: W.NOTHREAD,
 })
 export const IdType = choice('P_', P)
+export const Policy = numeric('SCHED_ number', asSigned32, (value) =>
+  (value & SCHED.RESET_ON_FORK) === 0
+    ? showChoice(value, 'SCHED_', POLICIES)
+    : `${showChoice(value & ~SCHED.RESET_ON_FORK, 'SCHED_', POLICIES)}|SCHED_RESET_ON_FORK`,
+)
+/** A policy behind its number. */
+export const PolicyResult = numeric(
+  'SCHED_ number',
+  asSigned32,
+  (value, call) => `${value} (${Policy.show(value, call)})`,
+)
+export const PriorityOf = choice('PRIO_', PRIO)
+export const IoPriorityOf = choice('IOPRIO_WHO_', IOPRIO_WHO)
+export const BarrierCommand = choice('MEMBARRIER_CMD_', MEMBARRIER)
 export const MaskChange = choice('SIG_', SIG_HOW)
 export const Signal = numeric('signal', asSigned32, (value) => (value === 0 ? '0' : signalName(value)), {
   traced: 'signal',

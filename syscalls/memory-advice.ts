@@ -5,9 +5,10 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { MEMBARRIER } from '../src/abi/sched.js'
 import { TASK_SIZE, vmaCovers, vmaIndex } from '../src/processor/address-space.js'
 import type { Task } from '../src/processor/task.js'
-import { Address, Flags, Int, Pointer, Size } from './arguments.js'
+import { Address, Flags, Int, Size } from './arguments.js'
 import { full, partial, refusedCall, syscall } from './define.js'
-import { MemoryAdvice, Protection, SyncFlags } from './flags.js'
+import { BarrierCommand, LockAllFlags, LockFlags, MemoryAdvice, Protection, SyncFlags } from './flags.js'
+import { OutResidency } from './structures.js'
 
 const PAGE = 4096
 const READ = 0
@@ -96,7 +97,7 @@ export const mincore = syscall({
   name: 'mincore',
   returns: Int,
   support: partial('pages of files count as in memory'),
-  args: { addr: Address, length: Size, vector: Pointer },
+  args: { addr: Address, length: Size, vector: OutResidency },
   run(task, { addr, length, vector }) {
     if (addr % PAGE !== 0) return err(E.INVAL)
     const end = addr + pageUp(length)
@@ -164,7 +165,7 @@ export const mlock2 = syscall({
   name: 'mlock2',
   returns: Int,
   support: LOCKS,
-  args: { addr: Address, length: Size, flags: Flags },
+  args: { addr: Address, length: Size, flags: LockFlags },
   run: (task, { addr, length, flags }) =>
     (flags & ~MLOCK_ONFAULT) !== 0 ? err(E.INVAL) : lock(task, addr, length, flags !== 0),
 })
@@ -187,7 +188,7 @@ export const mlockall = syscall({
   name: 'mlockall',
   returns: Int,
   support: partial('what is mapped is brought in; later mappings are brought in when they are touched'),
-  args: { flags: Flags },
+  args: { flags: LockAllFlags },
   run(task, { flags }) {
     if (flags === 0 || flags === MCL.ONFAULT || (flags & ~(MCL.CURRENT | MCL.FUTURE | MCL.ONFAULT)) !== 0)
       return err(E.INVAL)
@@ -236,7 +237,7 @@ export const membarrier = syscall({
   name: 'membarrier',
   returns: Int,
   support: partial('no barriers of restartable sequences'),
-  args: { command: Int, flags: Flags, cpu: Int },
+  args: { command: BarrierCommand, flags: Flags, cpu: Int },
   run(task, { command, flags }) {
     if (flags !== 0) return err(E.INVAL)
     const { space, kernel } = task

@@ -9,6 +9,8 @@ import type { Process } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
 import { Flags, Int, Pointer, Uint } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { IoPriorityOf, Policy, PolicyResult, PriorityOf } from './flags.js'
+import { Cpus, OutInt, OutTimespec, SchedParam } from './structures.js'
 
 const TOLD = partial('remembered and told; time slices here are equal all the same')
 
@@ -48,7 +50,7 @@ export const sched_setparam = syscall({
   name: 'sched_setparam',
   returns: Int,
   support: TOLD,
-  args: { pid: Int, parameter: Pointer },
+  args: { pid: Int, parameter: SchedParam },
   run(task, { pid, parameter }) {
     if (pid < 0 || parameter === 0) return err(E.INVAL)
     if (task.memory.load(parameter, 4) < 0) return err(E.FAULT)
@@ -64,7 +66,7 @@ export const sched_getparam = syscall({
   name: 'sched_getparam',
   returns: Int,
   support: full,
-  args: { pid: Int, parameter: Pointer },
+  args: { pid: Int, parameter: OutInt },
   run(task, { pid, parameter }) {
     if (pid < 0 || parameter === 0) return err(E.INVAL)
     const target = processOf(task, pid)
@@ -77,7 +79,7 @@ export const sched_setscheduler = syscall({
   name: 'sched_setscheduler',
   returns: Int,
   support: TOLD,
-  args: { pid: Int, policy: Int, parameter: Pointer },
+  args: { pid: Int, policy: Policy, parameter: SchedParam },
   run(task, { pid, policy, parameter }) {
     if (policy < 0 || pid < 0 || parameter === 0) return err(E.INVAL)
     if (task.memory.load(parameter, 4) < 0) return err(E.FAULT)
@@ -89,7 +91,7 @@ export const sched_setscheduler = syscall({
 export const sched_getscheduler = syscall({
   number: 145,
   name: 'sched_getscheduler',
-  returns: Int,
+  returns: PolicyResult,
   support: full,
   args: { pid: Int },
   run(task, { pid }) {
@@ -106,7 +108,7 @@ export const sched_get_priority_max = syscall({
   name: 'sched_get_priority_max',
   returns: Int,
   support: full,
-  args: { policy: Int },
+  args: { policy: Policy },
   run: (_task, { policy }) => (isRealTime(policy) ? 99 : knownPolicy(policy) ? 0 : err(E.INVAL)),
 })
 
@@ -115,7 +117,7 @@ export const sched_get_priority_min = syscall({
   name: 'sched_get_priority_min',
   returns: Int,
   support: full,
-  args: { policy: Int },
+  args: { policy: Policy },
   run: (_task, { policy }) => (isRealTime(policy) ? 1 : knownPolicy(policy) ? 0 : err(E.INVAL)),
 })
 
@@ -127,7 +129,7 @@ export const sched_rr_get_interval = syscall({
   name: 'sched_rr_get_interval',
   returns: Int,
   support: partial('10 ms, which is the tick here'),
-  args: { pid: Int, interval: Pointer },
+  args: { pid: Int, interval: OutTimespec },
   run(task, { pid, interval }) {
     const target = processOf(task, pid)
     if (typeof target === 'number') return target
@@ -191,7 +193,7 @@ export const sched_setaffinity = syscall({
   name: 'sched_setaffinity',
   returns: Int,
   support: partial('accepted where it names all CPUs; a task cannot be kept to some of them: EINVAL'),
-  args: { pid: Int, size: Uint, mask: Pointer },
+  args: { pid: Int, size: Uint, mask: Cpus },
   run(task, { pid, size, mask }) {
     const bytes = new Uint8Array(Math.min(size, 128))
     if (task.memory.copyIn(mask, bytes) < 0) return err(E.FAULT)
@@ -225,7 +227,7 @@ export const getpriority = syscall({
   name: 'getpriority',
   returns: Int,
   support: full,
-  args: { which: Int, who: Int },
+  args: { which: PriorityOf, who: Int },
   run(task, { which, who }) {
     const kind = PRIORITY_KINDS[which as keyof typeof PRIORITY_KINDS]
     if (kind === undefined) return err(E.INVAL)
@@ -240,7 +242,7 @@ export const setpriority = syscall({
   name: 'setpriority',
   returns: Int,
   support: TOLD,
-  args: { which: Int, who: Int, nice: Int },
+  args: { which: PriorityOf, who: Int, nice: Int },
   run(task, { which, who, nice }) {
     const kind = PRIORITY_KINDS[which as keyof typeof PRIORITY_KINDS]
     if (kind === undefined) return err(E.INVAL)
@@ -269,7 +271,7 @@ export const ioprio_set = syscall({
   name: 'ioprio_set',
   returns: Int,
   support: partial('remembered and told'),
-  args: { which: Int, who: Int, priority: Int },
+  args: { which: IoPriorityOf, who: Int, priority: Int },
   run(task, { which, who, priority }) {
     const kind = IO_KINDS[which as keyof typeof IO_KINDS]
     const ioClass = priority >> IO_CLASS_SHIFT
@@ -292,7 +294,7 @@ export const ioprio_get = syscall({
   name: 'ioprio_get',
   returns: Int,
   support: full,
-  args: { which: Int, who: Int },
+  args: { which: IoPriorityOf, who: Int },
   run(task, { which, who }) {
     const kind = IO_KINDS[which as keyof typeof IO_KINDS]
     if (kind === undefined) return err(E.INVAL)

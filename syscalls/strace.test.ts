@@ -1,7 +1,7 @@
 // `lego run --strace` beside strace(1) itself: strace/probe.c makes the calls, and both must print the same lines but for addresses, pids and times.
 // Needs strace, gcc and x86-64 Linux; without them the test is skipped.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -45,6 +45,20 @@ function traceOf(name: string, command: string, args: readonly string[]): string
     .slice(start)
     .filter((line) => !/^(---|<\.\.\.) *(SIGCHLD|clone)|waitid|^set_robust_list|unfinished/.test(line))
 }
+
+const busybox = '/bin/busybox'
+const testWithBusybox = existsSync(busybox) ? test : test.skip
+
+testWithBusybox('a call that waits is printed in two parts when another task has something to say', () => {
+  const script = '(exit 3); exit 4'
+  const options = ['run', '-e', 'trace=wait4', busybox, 'sh', '-c', script]
+  const { stderr, status } = spawnSync(process.execPath, [legoPath, ...options], { encoding: 'utf8' })
+  expect(status).toBe(4)
+  expect(stderr).toMatch(/^\[pid +\d+\] wait4\(-1, {2}<unfinished \.\.\.>$/m)
+  expect(stderr).toMatch(/^\[pid +\d+\] \+\+\+ exited with 3 \+\+\+$/m)
+  expect(stderr).toMatch(/^<\.\.\. wait4 resumed>\[\{WIFEXITED\(s\) && WEXITSTATUS\(s\) == 3\}\], 0, NULL\) = \d+$/m)
+  expect(stderr).toMatch(/^\+\+\+ exited with 4 \+\+\+$/m)
+})
 
 const testIfTraced = canTrace ? test : test.skip
 

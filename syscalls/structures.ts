@@ -66,6 +66,8 @@ export function showArray(call: ShownCall, address: number, count: number, size:
 const signed = (view: DataView): number => view.getInt32(0, true)
 const showInt: Show = (view) => String(signed(view))
 
+/** struct sched_param. */
+export const SchedParam = reads('sched_param', 4, (view) => `[${signed(view)}]`)
 export const OutInt = fills('int', 4, (view) => `[${signed(view)}]`)
 /** pipe(2), socketpair(2). */
 export const OutFds: ArgumentType<number> = {
@@ -363,15 +365,34 @@ export const OutSysinfo = fills('sysinfo', SYSINFO_SIZE, (view) => {
   )
 })
 
+const showCpus = (view: DataView): string => {
+  const cpus = Array.from({ length: view.byteLength * 8 }, (_, cpu) => cpu)
+  return `[${cpus.filter((cpu) => ((view.getUint8(cpu >> 3) >> (cpu & 7)) & 1) !== 0).join(' ')}]`
+}
+/** CPUs of `size` bytes. */
+export const Cpus = numeric('CPU set', asUnsigned64, (address, call) =>
+  showAt(call, address, Number(call.values.size), showCpus),
+)
+/** mincore(2): a byte for each page of `length`. */
+export const OutResidency = numeric(
+  'out bytes for pages',
+  asUnsigned64,
+  (address, call) =>
+    call.result < 0
+      ? showAddress(address)
+      : showArray(call, address, Math.ceil(Number(call.values.length) / 4096), 1, (view) =>
+          String(view.getUint8(0) & 1),
+        ),
+  { after: true },
+)
+
 /** CPUs, as many bytes of them as the call answers. */
 export const OutCpus = numeric(
   'out CPU set',
   asUnsigned64,
   (address, call) => {
     const view = call.result <= 0 ? null : bytesAt(call.task, address, call.result)
-    if (view === null) return showAddress(address)
-    const cpus = Array.from({ length: call.result * 8 }, (_, cpu) => cpu)
-    return `[${cpus.filter((cpu) => ((view.getUint8(cpu >> 3) >> (cpu & 7)) & 1) !== 0).join(' ')}]`
+    return view === null ? showAddress(address) : showCpus(view)
   },
   { after: true },
 )

@@ -6,15 +6,18 @@
 #include <stdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -174,6 +177,25 @@ static void machine(void) {
   syscall(SYS_futex, &word, 129, 1);
   syscall(SYS_futex, &word, 0, 2, NULL);
   syscall(SYS_futex, &word, 9 | 128, 1, &short_time, NULL, -1);
+  struct sched_param parameter = {0};
+  sched_setscheduler(0, SCHED_BATCH, &parameter);
+  sched_getscheduler(0);
+  sched_get_priority_max(SCHED_FIFO);
+  sched_getparam(0, &parameter);
+  getpriority(PRIO_PROCESS, 0);
+  mlockall(MCL_CURRENT | MCL_FUTURE);
+  munlockall();
+  int timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+  struct itimerspec later = {{0, 0}, {100, 5}};
+  timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &later, NULL);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  signalfd(-1, &set, SFD_NONBLOCK);
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event event = {EPOLLIN | EPOLLET, {.u64 = 7}};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, timer_fd, &event);
+  epoll_wait(epoll, &event, 1, 0);
   getpid();
   syscall(999, 1, 2, 3, 4, 5, 6);
 }
