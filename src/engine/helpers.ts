@@ -37,6 +37,7 @@ import { softFloat } from './softfloat.js'
 import { softFloatFused } from './softfloat-fused.js'
 import { stringHelpers } from './string-helpers.js'
 import { vectorHelpers } from './vector-helpers.js'
+import { x87Fast } from './x87/fast.js'
 import { x87ImageHelpers } from './x87/image-helpers.js'
 
 /** What a helper's body may call: the other functions of the hub module by name. */
@@ -271,7 +272,8 @@ export const HELPERS: readonly Helper[] = [
   { name: 'fxrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'xsave', params: ['i32', 'i64', 'i64', 'i32'], results: ['i32'] },
   { name: 'xrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
-  { name: 'x87', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  x87Fast,
+  { name: 'x87.exact', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
   { name: 'loadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'], build: loadFlags },
   { name: 'hostLoadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'loadSegment', params: ['i32', 'i32', 'i32'], results: ['i32'] },
