@@ -1,4 +1,6 @@
 // The command line of `lego run`: what is an option, what is the program's, and what is refused.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { OPTIONS, parseRun, RUN_HELP } from './run-command.js'
 import { parseSize } from './run-options.js'
 
@@ -85,6 +87,11 @@ test('sixteen vCPUs fit in a processor as it comes', () => {
   const { vcpus, codeSize } = options('--vcpus', '16', 'p')
   expect([vcpus, codeSize]).toEqual([16, 64 << 20])
   expect(options('p').codeSize).toBe(96 << 20)
+})
+
+test('the page on the command line names every option', () => {
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'command-line.md'), 'utf8')
+  for (const { name } of OPTIONS) expect(page).toContain(`\`${name}`)
 })
 
 test('the help text names every option', () => {
