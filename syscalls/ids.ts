@@ -1,10 +1,9 @@
 // getpid(2), getuid(2), setpgid(2), setsid(2) and their relatives: who a process is.
 import { E, err } from '../src/abi/errno.js'
-import type { Credentials } from '../src/processor/loader.js'
 import type { Task } from '../src/processor/task.js'
 import { Int } from './arguments.js'
-import { full, partial, syscall } from './define.js'
-import { OutIds, OutInt } from './structures.js'
+import { full, syscall } from './define.js'
+import { OutIds } from './structures.js'
 
 const question = (number: number, name: string, answer: (task: Task) => number) =>
   syscall({ number, name, returns: Int, support: full, args: {}, run: answer })
@@ -77,7 +76,7 @@ export const getgroups = syscall({
   support: full,
   args: { size: Int, list: OutIds },
   run({ process, memory }, { size, list }) {
-    const { groups } = process
+    const { groups } = process.credentials
     if (size < 0 || (size > 0 && size < groups.length)) return err(E.INVAL)
     if (size === 0) return groups.length
     groups.forEach((group, index) => {
@@ -85,95 +84,4 @@ export const getgroups = syscall({
     })
     return memory.store(list, 4 * groups.length) < 0 ? err(E.FAULT) : groups.length
   },
-})
-
-/** -1 leaves an id alone. Ids may only become others of the process's own: nothing here could act for another user. */
-function change(task: Task, changes: Partial<Credentials>): number {
-  const { credentials } = task.process
-  const own = [credentials.uid, credentials.euid]
-  const ownGroups = [credentials.gid, credentials.egid]
-  for (const [name, id] of Object.entries(changes)) {
-    if (!(name.endsWith('uid') ? own : ownGroups).includes(id)) return err(E.PERM)
-  }
-  task.process.credentials = { ...credentials, ...changes }
-  return 0
-}
-
-const SAME_USER = partial("only to ids the process has already; another user's is EPERM")
-
-export const setuid = syscall({
-  number: 105,
-  name: 'setuid',
-  returns: Int,
-  support: SAME_USER,
-  args: { uid: Int },
-  run: (task, { uid }) => change(task, { euid: uid }),
-})
-
-export const setgid = syscall({
-  number: 106,
-  name: 'setgid',
-  returns: Int,
-  support: SAME_USER,
-  args: { gid: Int },
-  run: (task, { gid }) => change(task, { egid: gid }),
-})
-
-const triple = ({ memory }: Task, addresses: readonly number[], values: readonly number[]): number => {
-  for (const [index, address] of addresses.entries())
-    if (memory.writeU32(address, values[index]!) < 0) return err(E.FAULT)
-  return 0
-}
-
-export const getresuid = syscall({
-  number: 118,
-  name: 'getresuid',
-  returns: Int,
-  support: full,
-  args: { real: OutInt, effective: OutInt, saved: OutInt },
-  run: (task, { real, effective, saved }) => {
-    const { uid, euid } = task.process.credentials
-    return triple(task, [real, effective, saved], [uid, euid, euid])
-  },
-})
-
-export const getresgid = syscall({
-  number: 120,
-  name: 'getresgid',
-  returns: Int,
-  support: full,
-  args: { real: OutInt, effective: OutInt, saved: OutInt },
-  run: (task, { real, effective, saved }) => {
-    const { gid, egid } = task.process.credentials
-    return triple(task, [real, effective, saved], [gid, egid, egid])
-  },
-})
-
-const given = (id: number, name: keyof Credentials): Partial<Credentials> => (id === -1 ? {} : { [name]: id })
-
-export const setresuid = syscall({
-  number: 117,
-  name: 'setresuid',
-  returns: Int,
-  support: SAME_USER,
-  args: { real: Int, effective: Int, saved: Int },
-  run: (task, { real, effective }) => change(task, { ...given(real, 'uid'), ...given(effective, 'euid') }),
-})
-
-export const setresgid = syscall({
-  number: 119,
-  name: 'setresgid',
-  returns: Int,
-  support: SAME_USER,
-  args: { real: Int, effective: Int, saved: Int },
-  run: (task, { real, effective }) => change(task, { ...given(real, 'gid'), ...given(effective, 'egid') }),
-})
-
-export const setreuid = syscall({
-  number: 113,
-  name: 'setreuid',
-  returns: Int,
-  support: SAME_USER,
-  args: { real: Int, effective: Int },
-  run: (task, { real, effective }) => change(task, { ...given(real, 'uid'), ...given(effective, 'euid') }),
 })

@@ -4,6 +4,7 @@ import { MADV, MCL, MLOCK_ONFAULT, MS, PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { MEMBARRIER } from '../src/abi/sched.js'
 import { TASK_SIZE, vmaCovers, vmaIndex } from '../src/processor/address-space.js'
+import { CAP, hasCapability } from '../src/processor/credentials.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Flags, Int, Size } from './arguments.js'
 import { full, partial, refusedCall, syscall } from './define.js'
@@ -131,7 +132,7 @@ export const msync = syscall({
 /** EPERM and ENOMEM of RLIMIT_MEMLOCK; the superuser is not held to it. */
 function mayLock({ process }: Task, length: number): number {
   const { current } = process.limits[RLIMIT.MEMLOCK]!
-  if (process.credentials.euid === 0) return 0
+  if (hasCapability(process.credentials, CAP.IPC_LOCK)) return 0
   if (current === 0) return err(E.PERM)
   return length > current ? err(E.NOMEM) : 0
 }

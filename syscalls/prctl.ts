@@ -2,6 +2,7 @@
 import { E, err } from '../src/abi/errno.js'
 import { ARCH, PR, TASK_COMM_LENGTH } from '../src/abi/prctl.js'
 import { NSIG } from '../src/abi/signal.js'
+import { hasCapability } from '../src/processor/credentials.js'
 import type { Switches } from '../src/processor/process.js'
 import { R8, R10, RDX, type Task } from '../src/processor/task.js'
 import { Int, Uint } from './arguments.js'
@@ -73,7 +74,7 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   [PR.SET_KEEPCAPS]: (_task, value) => (value === 0 ? 0 : value === 1 ? err(E.PERM) : err(E.INVAL)),
   [PR.GET_SECUREBITS]: () => 0,
   [PR.CAPBSET_READ]: ({ process }, capability) =>
-    capability > CAPABILITY_MAX ? err(E.INVAL) : process.credentials.euid === 0 ? 1 : 0,
+    capability > CAPABILITY_MAX ? err(E.INVAL) : hasCapability({ ...process.credentials, euid: 0 }, capability) ? 1 : 0,
   [PR.GET_TSC]: ({ memory }, address) => memory.writeU32(address, TSC_ENABLED),
   [PR.GET_TIMING]: () => 0,
   [PR.GET_TID_ADDRESS]: (task, address) => task.memory.writeU64(address, task.clearChildTid),

@@ -5,6 +5,7 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { IOPRIO_WHO, PRIO, SCHED, SCHED_ATTR, SCHED_ATTR_SIZE } from '../src/abi/sched.js'
 import { writeTime } from '../src/abi/time.js'
 import { writeWord } from '../src/abi/word.js'
+import { CAP, hasCapability } from '../src/processor/credentials.js'
 import type { Process } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
 import { Flags, Int, Pointer, Uint } from './arguments.js'
@@ -22,7 +23,11 @@ function processOf(task: Task, pid: number): Process | number {
 
 const mayChange = ({ process }: Task, target: Process): boolean => {
   const { euid } = process.credentials
-  return euid === 0 || euid === target.credentials.euid || euid === target.credentials.uid
+  return (
+    hasCapability(process.credentials, CAP.SYS_NICE) ||
+    euid === target.credentials.euid ||
+    euid === target.credentials.uid
+  )
 }
 
 const isRealTime = (policy: number): boolean => policy === SCHED.FIFO || policy === SCHED.RR
@@ -34,7 +39,7 @@ function setPolicy(task: Task, pid: number, policy: number, priority: number, re
   if (typeof target === 'number') return target
   if (!POLICIES.has(policy)) return err(E.INVAL)
   if (priority < 0 || priority > 99 || isRealTime(policy) !== priority > 0) return err(E.INVAL)
-  const privileged = task.process.credentials.euid === 0
+  const privileged = hasCapability(task.process.credentials, CAP.SYS_NICE)
   if (!privileged) {
     const limit = target.limits[RLIMIT.RTPRIO]!.current
     const { scheduling } = target
@@ -247,7 +252,7 @@ export const setpriority = syscall({
     const kind = PRIORITY_KINDS[which as keyof typeof PRIORITY_KINDS]
     if (kind === undefined) return err(E.INVAL)
     const wanted = Math.max(-20, Math.min(19, nice))
-    const privileged = task.process.credentials.euid === 0
+    const privileged = hasCapability(task.process.credentials, CAP.SYS_NICE)
     let result: number = err(E.SRCH)
     for (const target of named(task, kind, who)) {
       const lowest = 20 - target.limits[RLIMIT.NICE]!.current

@@ -13,6 +13,7 @@ import {
 } from '../src/abi/resource.js'
 import { newSystemInfo, SYSINFO_SIZE, writeSystemInfo } from '../src/abi/sysinfo.js'
 import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
+import { CAP, hasCapability } from '../src/processor/credentials.js'
 import type { Task } from '../src/processor/task.js'
 import { Int, OutBuffer, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -62,7 +63,7 @@ function limits(task: Task, pid: number, resource: number, fresh: number, old: n
     const wanted = readLimit(memory.scratch, 0)
     const wantedMaximum = readLimit(memory.scratch, 8)
     if (wanted > wantedMaximum) return err(E.INVAL)
-    if (wantedMaximum > maximum && task.process.credentials.euid !== 0) return err(E.PERM)
+    if (wantedMaximum > maximum && !hasCapability(task.process.credentials, CAP.SYS_RESOURCE)) return err(E.PERM)
     limit.current = wanted
     limit.maximum = wantedMaximum
     if (resource === RLIMIT.STACK) process.space.stackLimit = wanted

@@ -4,6 +4,7 @@ import type { Dispatch, Outcome } from '../src/processor/kernel.js'
 import { RAX, type Task } from '../src/processor/task.js'
 import { Address, type TraceClass } from './arguments.js'
 import * as attributes from './attributes.js'
+import * as credentials from './credentials.js'
 import type { Syscall } from './define.js'
 import * as descriptors from './descriptors.js'
 import * as directory from './directory.js'
@@ -44,6 +45,7 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   signals,
   process,
   ids,
+  credentials,
   threads,
   schedule,
   prctl,

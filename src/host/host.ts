@@ -150,6 +150,10 @@ export interface Host {
   getgid(): number
   getegid(): number
   getgroups(): number[]
+  /** What the superuser may do here: capabilities 0 to 31, and from 32 on; none where there are no capabilities. */
+  capabilities(): readonly [low: number, high: number]
+  /** Ids of the calling thread alone. It keeps the superuser as saved id, so that others can be taken next. */
+  assumeIds(uid: number, euid: number, gid: number, egid: number, groups: readonly number[]): void
   umask(mask: number): number
   kill(pid: number, signal: number): number
   /** Ends this process by the signal's default action, without a core file. Returns only for signals that do not kill. */

@@ -91,6 +91,9 @@ const PROTOTYPES = {
   geteuid: ['geteuid', 'uint'],
   getgid: ['getgid', 'uint'],
   getegid: ['getegid', 'uint'],
+  capget: ['capget', 'int', 'uintptr_t', 'uintptr_t'],
+  // The C library would change all threads.
+  rawCall: ['syscall', 'int64', 'int64', 'int64', 'int64', 'int64'],
   getgroups: ['getgroups', 'int', 'int', 'uintptr_t'],
   umask: ['umask', 'uint', 'uint'],
   kill: ['kill', 'int', 'int', 'int'],

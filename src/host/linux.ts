@@ -29,6 +29,13 @@ const OFFSETS = 0
 /** struct epoll_event is packed on x86-64 alone. */
 const EPOLL_DATA = process.arch === 'x64' ? 4 : 8
 const EPOLL_SIZE = EPOLL_DATA + 8
+const CAPABILITY_VERSION = 0x20080522
+const UNCHANGED = 0xffffffff
+/** Call numbers by machine. */
+const ID_CALLS = {
+  x64: { setresuid: 117, setresgid: 119, setgroups: 116 },
+  arm64: { setresuid: 147, setresgid: 149, setgroups: 159 },
+} as const
 const DEATH_WAIT_NSEC = 1e9
 
 export function linuxHost(): Host {
@@ -422,6 +429,26 @@ class LinuxHost implements Host {
   getgroups(): number[] {
     const count = this.#call.getgroups(SCRATCH_SIZE / 4, this.#at)
     return Array.from({ length: Math.max(count, 0) }, (_, index) => this.#scratch.getUint32(4 * index, true))
+  }
+
+  capabilities(): readonly [low: number, high: number] {
+    this.#scratch.setUint32(0, CAPABILITY_VERSION, true)
+    this.#scratch.setInt32(4, 0, true)
+    // Effective, permitted and inheritable words, low then high.
+    if (this.#call.capget(this.#at, this.#at + 8) < 0) return [0, 0]
+    return [this.#scratch.getInt32(12, true), this.#scratch.getInt32(24, true)]
+  }
+
+  assumeIds(uid: number, euid: number, gid: number, egid: number, groups: readonly number[]): void {
+    const { rawCall, prctl } = this.#call
+    const { setresuid, setresgid, setgroups } = ID_CALLS[process.arch === 'arm64' ? 'arm64' : 'x64']
+    rawCall(setresuid, UNCHANGED, 0, UNCHANGED)
+    for (const [index, group] of groups.entries()) this.#scratch.setUint32(4 * index, group, true)
+    rawCall(setgroups, groups.length, this.#at, 0)
+    rawCall(setresgid, gid, egid, UNCHANGED)
+    rawCall(setresuid, uid, euid, 0)
+    // A change of ids makes /proc/self another user's, where descriptors have their names.
+    prctl(PR.SET_DUMPABLE, 1, 0, 0, 0)
   }
 
   umask(mask: number): number {

@@ -361,6 +361,12 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return process.getegid?.() ?? 0
   }
 
+  capabilities(): readonly [low: number, high: number] {
+    return [0, 0]
+  }
+
+  assumeIds(): void {}
+
   getgroups(): number[] {
     return process.getgroups?.() ?? []
   }

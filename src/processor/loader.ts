@@ -11,6 +11,7 @@ import type { CpuFacts } from '../engine/cpu.js'
 import type { FileHandle } from '../wire/layout.js'
 import { PAGE } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
+import type { Credentials } from './credentials.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
 import { argumentsSize, buildStack, type StackContents } from './program-stack.js'
 import { parseScript } from './script.js'
@@ -25,13 +26,6 @@ const STACK_INITIAL = 128 << 10
 /** fs/exec.c: BINPRM_MAX_RECURSION. */
 const SCRIPT_DEPTH_MAX = 4
 const HEAD_SIZE = 4096
-
-export interface Credentials {
-  readonly uid: number
-  readonly euid: number
-  readonly gid: number
-  readonly egid: number
-}
 
 export interface ProgramRequest {
   readonly path: string

@@ -244,17 +244,16 @@ function terminalOf(fstat: (fd: number, out: typeof standardInput) => number): n
   return fstat(0, standardInput) < 0 ? 0 : standardInput.rdev
 }
 
-const FULL_CAPABILITIES = '000001ffffffffff'
-
 function status(task: Task): string {
   const { process } = task
-  const { uid, euid, gid, egid } = process.credentials
+  const { uid, euid, suid, fsuid, gid, egid, sgid, fsgid, superLow, superHigh } = process.credentials
   const { space, files, switches } = process
   const stack = space.vmas.filter(isStack)
   const data = space.vmas.filter((vma) => isWritable(vma) && isPrivate(vma) && !isStack(vma))
   const text = space.vmas.filter((vma) => (vma.prot & PROT.EXEC) !== 0 && vma.file !== '')
   const [letter, word] = stateOf(task)
-  const capabilities = euid === 0 ? FULL_CAPABILITIES : set(0, 0)
+  const bounding = set(superLow, superHigh)
+  const permitted = [uid, euid, suid].includes(0) ? bounding : set(0, 0)
   const size = (bytes: number): string => `${String(kib(bytes)).padStart(8)} kB`
   const rows: readonly (readonly [string, string | number])[] = [
     ['Name', task.name],
@@ -265,10 +264,10 @@ function status(task: Task): string {
     ['Pid', task.tid],
     ['PPid', parentOf(process)],
     ['TracerPid', 0],
-    ['Uid', `${uid}\t${euid}\t${euid}\t${euid}`],
-    ['Gid', `${gid}\t${egid}\t${egid}\t${egid}`],
+    ['Uid', `${uid}\t${euid}\t${suid}\t${fsuid}`],
+    ['Gid', `${gid}\t${egid}\t${sgid}\t${fsgid}`],
     ['FDSize', files.capacity],
-    ['Groups', process.groups.map((group) => `${group} `).join('')],
+    ['Groups', `${process.credentials.groups.join(' ')} `],
     ['VmPeak', size(sizeOf(space.vmas))],
     ['VmSize', size(sizeOf(space.vmas))],
     ['VmLck', size(0)],
@@ -290,9 +289,9 @@ function status(task: Task): string {
     ['SigIgn', set(...signalSet(process, ignored))],
     ['SigCgt', set(...signalSet(process, caught))],
     ['CapInh', set(0, 0)],
-    ['CapPrm', capabilities],
-    ['CapEff', capabilities],
-    ['CapBnd', FULL_CAPABILITIES],
+    ['CapPrm', permitted],
+    ['CapEff', euid === 0 ? bounding : set(0, 0)],
+    ['CapBnd', bounding],
     ['CapAmb', set(0, 0)],
     ['NoNewPrivs', switches.noNewPrivileges],
     ['Seccomp', 0],

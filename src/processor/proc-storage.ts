@@ -237,7 +237,7 @@ export class ProcTree {
 
   /** stat(2) of a node. */
   fill(node: Node, out: FileStatus): void {
-    const { uid, gid } = node.task.process.credentials
+    const { euid: uid, egid: gid } = node.task.process.credentials
     this.outside(() => this.#storage.stat('/', '/proc', true, this.#status))
     Object.assign(out, this.#status, { mode: node.mode, uid, gid, nlink: 1, size: 0, blocks: 0, rdev: 0 })
     if (node.kind === 'directory') out.nlink = 2

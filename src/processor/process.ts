@@ -3,8 +3,8 @@
 import { RLIM_NLIMITS, RLIMIT } from '../abi/resource.js'
 import type { AddressSpace } from './address-space.js'
 import type { CpuTime } from './cpu-time.js'
+import type { Credentials } from './credentials.js'
 import type { FileTable } from './files.js'
-import type { Credentials } from './loader.js'
 import type { ProcessTimer } from './process-timer.js'
 import type { Actions, PendingSignals } from './signals.js'
 import type { Task } from './task.js'
@@ -39,7 +39,6 @@ export interface Process {
   fs: FileSystemState
   actions: Actions
   credentials: Credentials
-  groups: readonly number[]
   readonly limits: readonly Limits[]
   readonly pending: PendingSignals
   readonly tasks: Set<Task>

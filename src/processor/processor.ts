@@ -16,6 +16,7 @@ import { AddressSpaces } from './address-space.js'
 import { HostClock, VirtualClock } from './clock.js'
 import { coherentStorage } from './coherent-storage.js'
 import { CpuTime } from './cpu-time.js'
+import { hostCredentials, Identity } from './credentials.js'
 import { FileTable } from './files.js'
 import { Futexes } from './futex.js'
 import type { MakeEngine } from './guest-engine.js'
@@ -124,7 +125,12 @@ export class Processor {
       foregroundGroup: 0,
       init: null,
     } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
-    kernel.scheduler = new Scheduler(kernel, engine, lines, options.dispatch, this.#eventfd)
+    const identity = new Identity(host)
+    const dispatch: Dispatch = (task) => {
+      identity.assume(task.process.credentials)
+      return options.dispatch(task)
+    }
+    kernel.scheduler = new Scheduler(kernel, engine, lines, dispatch, this.#eventfd)
     kernel.lifecycle = new Lifecycle(kernel, FIRST_PID)
     this.kernel = kernel
     // The main thread finds the eventfd here: from now on it may send signals.
@@ -138,7 +144,7 @@ export class Processor {
     const encoder = new TextEncoder()
     const cwd = kernel.storage.directory('/', program.cwd)
     if (typeof cwd === 'number') return { errno: cwd, reason: `cannot start in ${program.cwd}` }
-    const credentials = { uid: host.getuid(), euid: host.geteuid(), gid: host.getgid(), egid: host.getegid() }
+    const credentials = hostCredentials(host)
     const limits = initialLimits((resource, out) => host.getrlimit(resource, out))
     const { addressSpaceLimit = Infinity } = program
     limits[RLIMIT.AS] = { current: addressSpaceLimit, maximum: addressSpaceLimit }
@@ -170,7 +176,6 @@ export class Processor {
       fs: { cwd, umask },
       actions: newActions(),
       credentials,
-      groups: host.getgroups(),
       limits,
       pending: new PendingSignals(),
       tasks: new Set(),

@@ -230,9 +230,9 @@ export function takeSignal(task: Task): SignalInfo | null {
 /** kill(2)'s permission rule, with the guest's credentials. */
 export function maySignal(sender: Process, target: Process, signal: number): boolean {
   const { euid, uid } = sender.credentials
-  if (euid === 0 || signal === 0) return true
+  if (euid === 0) return true
   const to = target.credentials
-  return euid === to.uid || uid === to.uid || (signal === SIG.CONT && sender.sid === target.sid)
+  return [euid, uid].some((id) => id === to.suid || id === to.uid) || (signal === SIG.CONT && sender.sid === target.sid)
 }
 
 /** Sets an action; the kernel drops pending signals that are now ignored (sigaction(2), POSIX). */

@@ -48,7 +48,7 @@ static void inside(const void *address, const char *what) {
 static void kind(const char *path) {
   struct stat s;
   if (lstat(path, &s) < 0) printf("%s: %s\n", path, strerrorname_np(errno));
-  else printf("%s: %o size %ld nlink %d\n", path, s.st_mode, S_ISLNK(s.st_mode) ? -1 : (long)s.st_size, S_ISDIR(s.st_mode) ? -1 : (int)s.st_nlink);
+  else printf("%s: %o size %ld nlink %d\n", path, s.st_mode, S_ISREG(s.st_mode) ? (long)s.st_size : -1, S_ISDIR(s.st_mode) ? -1 : (int)s.st_nlink);
 }
 
 int main(int argc, char **argv) {

@@ -1,0 +1,81 @@
+// Who a process acts for (credentials(7)). A guest's ids are the host's ids: the thread that makes the guest's calls takes the ids of the process it makes
+// them for, so that the host's own permissions decide. Only where lego runs as the superuser can they be other users' ids than the one that started it.
+import type { Host } from '../host/host.js'
+
+export interface UserIds {
+  readonly uid: number
+  readonly euid: number
+  readonly suid: number
+  readonly fsuid: number
+}
+
+export interface GroupIds {
+  readonly gid: number
+  readonly egid: number
+  readonly sgid: number
+  readonly fsgid: number
+}
+
+/** Never changed, only replaced: who has the same object has the same rights. */
+export interface Credentials extends UserIds, GroupIds {
+  readonly groups: readonly number[]
+  /** Capabilities of the superuser here: bits 0 to 31, and from 32 on. */
+  readonly superLow: number
+  readonly superHigh: number
+}
+
+export const CAP = { SETGID: 6, SETUID: 7, IPC_LOCK: 14, SYS_NICE: 23, SYS_RESOURCE: 24 } as const
+
+/** What lego itself was started with. */
+export function hostCredentials(host: Host): Credentials {
+  const [uid, euid, gid, egid] = [host.getuid(), host.geteuid(), host.getgid(), host.getegid()]
+  const [superLow, superHigh] = host.capabilities()
+  return {
+    ...{ uid, euid, suid: euid, fsuid: euid },
+    ...{ gid, egid, sgid: egid, fsgid: egid },
+    groups: host.getgroups(),
+    superLow,
+    superHigh,
+  }
+}
+
+/** Whether an effective set has a capability: all that lego has, for an effective superuser; none for others (capabilities(7), without file ones). */
+export function hasCapability({ euid, superLow, superHigh }: Credentials, capability: number): boolean {
+  if (euid !== 0) return false
+  return ((capability < 32 ? superLow >>> capability : superHigh >>> (capability - 32)) & 1) !== 0
+}
+
+/** After execve(2): the saved ids follow. */
+export const afterExec = (credentials: Credentials): Credentials => ({
+  ...credentials,
+  suid: credentials.euid,
+  fsuid: credentials.euid,
+  sgid: credentials.egid,
+  fsgid: credentials.egid,
+})
+
+/** The ids of the thread that makes the host's calls. */
+export class Identity {
+  readonly #host: Host
+  #assumed: Credentials | null = null
+  #isOwn = true
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /** Before a call for a process. Costs one comparison while nobody has changed ids. */
+  assume(credentials: Credentials): void {
+    if (credentials === this.#assumed) return
+    if (this.#assumed === null) {
+      this.#assumed = credentials
+      return
+    }
+    this.#assumed = credentials
+    // Without the right to change them, ids only move among those that the host has anyway.
+    if (this.#isOwn && this.#host.geteuid() !== 0) return
+    this.#isOwn = false
+    const { uid, fsuid, gid, fsgid, groups } = credentials
+    this.#host.assumeIds(uid, fsuid, gid, fsgid, groups)
+  }
+}
