@@ -2,7 +2,7 @@
 // their order is that of the text. A new one is one line: bits or choice, the prefix, the table.
 import { ACCESS, AT, CLOSE_RANGE, FADV, FALLOC, LOCK, O, RENAME, SEEK, XATTR } from '../src/abi/fcntl.js'
 import { MADV, MAP, MCL, MFD, MLOCK_ONFAULT, MREMAP, MS, PROT } from '../src/abi/mman.js'
-import { EFD, EPOLL_CLOEXEC, EPOLL_CTL, TFD } from '../src/abi/poll.js'
+import { EFD, EPOLL_CLOEXEC, EPOLL_CTL, IN, IN_EVENT, TFD } from '../src/abi/poll.js'
 import { ARCH } from '../src/abi/prctl.js'
 import { GRND } from '../src/abi/random.js'
 import { RLIMIT, RUSAGE } from '../src/abi/resource.js'
@@ -11,7 +11,7 @@ import { SFD, SIG_HOW, signalName } from '../src/abi/signal.js'
 import { majorOf, minorOf, S } from '../src/abi/stat.js'
 import { STATX } from '../src/abi/statx.js'
 import { CLOCK, ITIMER, TIMER_ABSTIME } from '../src/abi/time.js'
-import { RWF } from '../src/abi/uio.js'
+import { RWF, SPLICE } from '../src/abi/uio.js'
 import { P, W } from '../src/abi/wait.js'
 import {
   type ArgumentType,
@@ -139,6 +139,9 @@ export const Whence = choice('SEEK_', SEEK)
 export const FileAdvice = choice('POSIX_FADV_', FADV)
 export const TransferFlags = bits('RWF_', RWF)
 export const EventfdFlags = bits('EFD_', EFD)
+export const SpliceFlags = bits('SPLICE_F_', SPLICE)
+export const InotifyFlags = bits('IN_', pick(IN, 'NONBLOCK', 'CLOEXEC'))
+export const InotifyMask = bits('IN_', { ...IN_EVENT, ...omit(IN, 'ALL_BITS', 'NONBLOCK', 'CLOEXEC') })
 export const EpollFlags = bits('EPOLL_', { CLOEXEC: EPOLL_CLOEXEC })
 export const EpollOperation = choice('EPOLL_CTL_', EPOLL_CTL)
 

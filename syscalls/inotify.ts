@@ -6,8 +6,9 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
 import { HostFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Path } from './arguments.js'
+import { Fd, Int, Path } from './arguments.js'
 import { full, partial, syscall } from './define.js'
+import { InotifyFlags, InotifyMask } from './flags.js'
 import { placeAt } from './places.js'
 
 class InotifyFile extends HostFile {
@@ -43,7 +44,7 @@ export const inotify_init1 = syscall({
   name: 'inotify_init1',
   returns: Fd,
   support: full,
-  args: { flags: Flags },
+  args: { flags: InotifyFlags },
   run: (task, { flags }) => make(task, flags),
 })
 
@@ -52,7 +53,7 @@ export const inotify_add_watch = syscall({
   name: 'inotify_add_watch',
   returns: Int,
   support: partial('opens and closes are those of the storage manager, which keeps descriptors longer'),
-  args: { fd: Fd, path: Path, mask: Flags },
+  args: { fd: Fd, path: Path, mask: InotifyMask },
   run(task, { fd, path, mask }) {
     const { storage, host } = task.kernel
     if ((mask & IN.ALL_BITS) === 0) return err(E.INVAL)

@@ -7,10 +7,11 @@ import { readSigned } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
-import { Fd, Flags, Int, Pointer, Size } from './arguments.js'
+import { Fd, Int, Size } from './arguments.js'
 import { POLLIN, POLLOUT, READ, settle, WRITE } from './blocking.js'
 import { full, syscall } from './define.js'
-import { Iovecs } from './structures.js'
+import { SpliceFlags } from './flags.js'
+import { InOffset, Iovecs } from './structures.js'
 import { vectored } from './transfer.js'
 
 const ALL_FLAGS = SPLICE.MOVE | SPLICE.NONBLOCK | SPLICE.MORE | SPLICE.GIFT
@@ -64,7 +65,7 @@ export const splice = syscall({
   name: 'splice',
   returns: Size,
   support: full,
-  args: { in: Fd, inOffset: Pointer, out: Fd, outOffset: Pointer, count: Size, flags: Flags },
+  args: { in: Fd, inOffset: InOffset, out: Fd, outOffset: InOffset, count: Size, flags: SpliceFlags },
   run(task, { in: fdIn, inOffset, out: fdOut, outOffset, count, flags }): Outcome {
     const { files } = task.process
     if (count === 0) return 0
@@ -104,7 +105,7 @@ export const tee = syscall({
   name: 'tee',
   returns: Size,
   support: full,
-  args: { in: Fd, out: Fd, count: Size, flags: Flags },
+  args: { in: Fd, out: Fd, count: Size, flags: SpliceFlags },
   run(task, { in: fdIn, out: fdOut, count, flags }): Outcome {
     if ((flags & ~ALL_FLAGS) !== 0) return err(E.INVAL)
     if (count === 0) return 0
@@ -125,7 +126,7 @@ export const vmsplice = syscall({
   name: 'vmsplice',
   returns: Size,
   support: full,
-  args: { fd: Fd, iov: Iovecs('iovcnt'), iovcnt: Int, flags: Flags },
+  args: { fd: Fd, iov: Iovecs('iovcnt'), iovcnt: Int, flags: SpliceFlags },
   run(task, { fd, iov, iovcnt, flags }): Outcome {
     if ((flags & ~ALL_FLAGS) !== 0) return err(E.INVAL)
     const file = task.process.files.get(fd)

@@ -8,12 +8,27 @@ import { AUX } from './auxv.js'
 import { DIRENT, DT as DIRENT_TYPE } from './dirent.js'
 import { DT, EHDR, EHDR_SIZE, EI, ELFCLASS, ELFDATA, EM, ET, PF, PHDR, PHDR_SIZE, PT, R_X86_64 } from './elf.js'
 import { E, errnoByName } from './errno.js'
-import { ACCESS, AT, F, FADV, FALLOC, FD_CLOEXEC, FLOCK_SIZE, LOCK, O, RENAME, SEEK, XATTR } from './fcntl.js'
+import {
+  ACCESS,
+  AT,
+  CLOSE_RANGE,
+  F,
+  FADV,
+  FALLOC,
+  FD_CLOEXEC,
+  FLOCK_SIZE,
+  LOCK,
+  O,
+  RENAME,
+  SEEK,
+  XATTR,
+} from './fcntl.js'
 import { FUTEX, FUTEX_OP, ROBUST_LIST_HEAD_SIZE } from './futex.js'
 import { IOCTL, TERMIOS, TERMIOS_SIZE, WINSIZE_SIZE } from './ioctl.js'
 import { MADV, MAP, MCL, MFD, MREMAP, MS, PROT } from './mman.js'
-import { EFD, EPOLL, EPOLL_CTL, EPOLL_EVENT_SIZE, IN, POLL, POLLFD, POLLFD_SIZE, TFD } from './poll.js'
+import { EFD, EPOLL, EPOLL_CTL, EPOLL_EVENT_SIZE, IN, IN_EVENT, POLL, POLLFD, POLLFD_SIZE, TFD } from './poll.js'
 import { ARCH, PR } from './prctl.js'
+import { GRND } from './random.js'
 import { RLIM_NLIMITS, RLIMIT, RLIMIT_SIZE, RUSAGE, RUSAGE_SIZE } from './resource.js'
 import { CLONE, CLONE_ARGS, CLONE_ARGS_SIZE_VER2, SCHED } from './sched.js'
 import { FPSTATE, FPSTATE_SIZE, RT_SIGFRAME, SIGCONTEXT, SIGCONTEXT_SIZE, UCONTEXT, UCONTEXT_SIZE } from './sigframe.js'
@@ -36,9 +51,10 @@ import {
 } from './signal.js'
 import { AF, MSG, MSGHDR, MSGHDR_SIZE, SCM, SHUT, SO, SOCK, SOCKADDR_UN_SIZE, SOL, TCP } from './socket.js'
 import { S, STAT, STAT_SIZE } from './stat.js'
-import { STATFS_SIZE } from './statfs.js'
+import { ST, STATFS_SIZE } from './statfs.js'
 import { STATX, STATX_FIELD, STATX_SIZE } from './statx.js'
 import { SYSINFO_SIZE } from './sysinfo.js'
+import { BAUD, CFLAG, CHARACTER_SIZE, IFLAG, LFLAG, OFLAG } from './termios.js'
 import { CLOCK, TIMESPEC_SIZE, UTIME_NOW, UTIME_OMIT } from './time.js'
 import { IOVEC_SIZE, RWF } from './uio.js'
 import { UTSNAME_SIZE } from './utsname.js'
@@ -76,6 +92,9 @@ const HEADERS = `
 #include <sys/ucontext.h>
 #include <sys/xattr.h>
 #include <sys/inotify.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <linux/close_range.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <asm/prctl.h>
@@ -124,14 +143,24 @@ const TABLES: readonly (readonly [
   ['MADV_', MADV, ['COLLAPSE']],
   ['MS_', MS],
   ['MCL_', MCL],
-  ['MFD_', MFD],
+  ['MFD_', MFD, ['NOEXEC_SEAL', 'EXEC']],
   ['', IOCTL],
   ['POLL', POLL, ['REMOVE']],
   ['EPOLL', EPOLL],
   ['EPOLL_CTL_', EPOLL_CTL],
   ['EFD_', EFD],
   ['TFD_', TFD],
-  ['IN_', IN],
+  ['IN_', IN, ['ALL_BITS']],
+  ['IN_', IN_EVENT],
+  ['CLOSE_RANGE_', CLOSE_RANGE],
+  ['GRND_', GRND],
+  ['ST_', ST, ['VALID']],
+  ['', IFLAG],
+  ['', OFLAG],
+  ['', CFLAG],
+  ['', LFLAG],
+  ['', BAUD],
+  ['', CHARACTER_SIZE],
   ['RLIMIT_', RLIMIT],
   ['RUSAGE_', RUSAGE],
   ['AT_', AUX],

@@ -61,6 +61,28 @@ export const TFD = {
   TIMER_CANCEL_ON_SET: 2,
 } as const
 
+/** Events of inotify(7), and what an event may say besides. */
+export const IN_EVENT = {
+  ACCESS: 1,
+  MODIFY: 2,
+  ATTRIB: 4,
+  CLOSE_WRITE: 8,
+  CLOSE_NOWRITE: 0x10,
+  OPEN: 0x20,
+  MOVED_FROM: 0x40,
+  MOVED_TO: 0x80,
+  CREATE: 0x100,
+  DELETE: 0x200,
+  DELETE_SELF: 0x400,
+  MOVE_SELF: 0x800,
+  UNMOUNT: 0x2000,
+  Q_OVERFLOW: 0x4000,
+  IGNORED: 0x8000,
+  EXCL_UNLINK: 0x4000000,
+  ISDIR: 0x40000000,
+  ONESHOT: 0x80000000,
+} as const
+
 /** Flags of inotify_init1(2), and what inotify_add_watch(2) takes beside events. */
 export const IN = {
   ONLYDIR: 0x1000000,

@@ -1,7 +1,7 @@
 // The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
 import { parentPort, workerData } from 'node:worker_threads'
-import { Strace } from '../../syscalls/strace.js'
+import type { Strace } from '../../syscalls/strace.js'
 import { dispatcher, newCounters, selection } from '../../syscalls/table.js'
 import { E, errnoName } from '../abi/errno.js'
 import { AT, O } from '../abi/fcntl.js'
@@ -81,11 +81,12 @@ class Refusal extends Error {
   }
 }
 
-function straceFor(host: Host, options: RunOptions, log: Output): Strace | null {
+async function straceFor(host: Host, options: RunOptions, log: Output): Promise<Strace | null> {
   if (!options.strace) return null
   const selected = selection(options.trace)
   if ('problem' in selected) throw new Refusal(USAGE, `-e trace=${options.trace}: ${selected.problem}`)
   const output = new Output(host, options.straceOutput, log.fd)
+  const { Strace } = await import('../../syscalls/strace.js')
   return new Strace({
     selects: selected.selects,
     print: (line) => output.write(`${line}\n`),
@@ -112,7 +113,7 @@ const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
 async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   const host = linuxHost()
   const log = new Output(host, options.log, STDERR)
-  const strace = straceFor(host, options, log)
+  const strace = await straceFor(host, options, log)
   const complain = (text: string): void => log.write(text)
   const mounts = options.mounts.map((text) => parseMount(text)!)
   const storage = new StorageManager({ host, mounts, ...(options.root === null ? {} : { root: options.root }) })
