@@ -32,6 +32,9 @@ try {
   const hello = run(home, lego, 'run', fixturePath('hello'))
   if (hello !== expectationOf('hello').cases[0]?.stdout)
     throw new Error(`the installed lego ran hello and printed ${JSON.stringify(hello)}`)
+  const script = `import { run } from 'lego-os'; console.log((await run(process.argv[1])).stdout.toString())`
+  const fromNode = run(home, process.execPath, '--input-type=module', '-e', script, fixturePath('hello'))
+  if (fromNode !== `${hello}\n`) throw new Error(`run() of the installed package gave ${JSON.stringify(fromNode)}`)
   console.log(`${tarball}: ${listing.length} files, installed; lego ${version} runs`)
 } finally {
   rmSync(directory, { recursive: true, force: true })
