@@ -1,6 +1,7 @@
 // Every row of the table records at every width, with register and memory operands, as the regions see it (constants) and
 // as the interpreter does (fields); and what it records is well typed.
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { MEMORY } from '../wasm/opcodes.js'
 import { CANONICAL } from './flags.js'
@@ -138,4 +139,12 @@ describe('the instruction table', () => {
       `${encoding} ${memory} ${register} ${options.register ?? ''}`
     expect(new Set(FORMS.map(kinds)).size).toBe(FORMS.length)
   })
+})
+
+test('what docs/adding-an-instruction.md shows is what the family file says', () => {
+  const page = readFileSync('docs/adding-an-instruction.md', 'utf8')
+  const source = readFileSync('src/x86/forms/bmi.ts', 'utf8')
+  const blocks = [...page.matchAll(/```ts\n(.*?)\n```/gs)].map((match) => match[1] as string)
+  expect(blocks).not.toHaveLength(0)
+  for (const part of blocks.flatMap((block) => block.split('\n\n'))) expect(source).toContain(part)
 })
