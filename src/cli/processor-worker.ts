@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Strace } from '../../syscalls/strace.js'
 import { dispatcher, newCounters, selection } from '../../syscalls/table.js'
 import { E, errnoName } from '../abi/errno.js'
-import { AT, O } from '../abi/fcntl.js'
+import { AT, F, O } from '../abi/fcntl.js'
 import { SIG } from '../abi/signal.js'
 import { exitCodeOf, isSignaled, termSignalOf } from '../abi/wait.js'
 import { Engine } from '../engine/engine.js'
@@ -54,7 +54,8 @@ class Output {
         : inherited === undefined
           ? host.openat(AT.FDCWD, path, O.WRONLY | O.CREAT | O.TRUNC | O.CLOEXEC, 0o666)
           : Number(inherited)
-    if (this.#fd < 0) throw new Refusal(NOT_STARTED, `${path}: cannot be written: ${errnoName(this.#fd)}`)
+    const open = this.#fd < 0 ? this.#fd : host.fcntl(this.#fd, F.GETFD, 0)
+    if (open < 0) throw new Refusal(NOT_STARTED, `${path}: cannot be written: ${errnoName(open)}`)
   }
 
   get fd(): number {
