@@ -1,6 +1,5 @@
 // fork(2), vfork(2), clone(2), execve(2), wait4(2), waitid(2): making processes and learning of their ends.
 import { E, err } from '../src/abi/errno.js'
-import { RUSAGE_SIZE } from '../src/abi/resource.js'
 import { CLONE, CLONE_ARGS, CLONE_ARGS_SIZE_VER0, CSIGNAL } from '../src/abi/sched.js'
 import { SIG, SIGINFO_SIZE } from '../src/abi/signal.js'
 import { CONTINUED_STATUS, P, W } from '../src/abi/wait.js'
@@ -16,6 +15,7 @@ import { full, partial, syscall } from './define.js'
 import { IdType, WaitOptions } from './flags.js'
 import { OutSiginfo } from './signal-arguments.js'
 import { Arguments, ChildRusage, Environment, OutRusage, WaitStatus } from './structures.js'
+import { inherit, usedNsec, writeUsage } from './usage.js'
 
 /** The child's pid; with CLONE_VFORK the parent waits until the child has its own space or is gone. */
 function cloneTask(task: Task, request: CloneRequest): Outcome {
@@ -149,8 +149,10 @@ function waitForChild(task: Task, pid: number, options: number, report: (child: 
   if (typeof found !== 'number') {
     const result = report(found)
     if ((options & W.NOWAIT) !== 0) return result
-    if (found.status >= 0) task.kernel.lifecycle.reap(found)
-    else found.stopStatus = -1
+    if (found.status >= 0) {
+      inherit(parent, found)
+      task.kernel.lifecycle.reap(found)
+    } else found.stopStatus = -1
     return result
   }
   if (found < 0 || (options & W.NOHANG) !== 0) return found
@@ -162,19 +164,22 @@ function waitForChild(task: Task, pid: number, options: number, report: (child: 
   return BLOCK
 }
 
+/** What wait4(2) tells of a child: its own time and its children's. */
+const childNsec = (task: Task, child: Process): number => usedNsec(task, child, false) + usedNsec(task, child, true)
+
 const statusOf = (child: Process): number => (child.status >= 0 ? child.status : child.stopStatus)
 
 export const wait4 = syscall({
   number: 61,
   name: 'wait4',
   returns: Int,
-  support: partial('rusage is zeros'),
+  support: partial('of rusage, only CPU time'),
   args: { pid: Int, status: WaitStatus, options: WaitOptions, rusage: ChildRusage },
   run(task, { pid, status, options, rusage }) {
     if ((options & ~(W.NOHANG | W.UNTRACED | W.CONTINUED | W.NOTHREAD | W.ALL | W.CLONE)) !== 0) return err(E.INVAL)
     return waitForChild(task, pid, options | W.EXITED, (child) => {
       if (status !== 0 && task.memory.writeU32(status, statusOf(child)) < 0) return err(E.FAULT)
-      if (rusage !== 0 && task.memory.zero(rusage, RUSAGE_SIZE) < 0) return err(E.FAULT)
+      if (rusage !== 0 && writeUsage(task, rusage, childNsec(task, child), 0) < 0) return err(E.FAULT)
       return child.pid
     })
   },
@@ -184,7 +189,7 @@ export const waitid = syscall({
   number: 247,
   name: 'waitid',
   returns: Int,
-  support: partial('no pidfd; rusage is zeros'),
+  support: partial('no pidfd; of rusage, only CPU time'),
   args: { type: IdType, id: Int, info: OutSiginfo, options: WaitOptions, rusage: OutRusage },
   run(task, { type, id, info, options, rusage }) {
     if ((options & (W.EXITED | W.STOPPED | W.CONTINUED)) === 0) return err(E.INVAL)
@@ -195,8 +200,34 @@ export const waitid = syscall({
       for (let at = 0; at < SIGINFO_SIZE; at += 4) scratch.setInt32(at, 0, true)
       writeInfo(scratch, 0, childInfo(child, SIG.CHLD))
       if (info !== 0 && task.memory.store(info, SIGINFO_SIZE) < 0) return err(E.FAULT)
-      if (rusage !== 0 && task.memory.zero(rusage, RUSAGE_SIZE) < 0) return err(E.FAULT)
+      if (rusage !== 0 && writeUsage(task, rusage, childNsec(task, child), 0) < 0) return err(E.FAULT)
       return 0
     })
   },
 })
+
+export const unshare = syscall({
+  number: 272,
+  name: 'unshare',
+  returns: Int,
+  support: partial('descriptors and directories; namespaces are EPERM'),
+  args: { flags: CloneFlags },
+  run(task, { flags }) {
+    const { process } = task
+    if ((flags & ~UNSHARED) !== 0) return (flags & ~(UNSHARED | NAMESPACES)) !== 0 ? err(E.INVAL) : err(E.PERM)
+    // Only a process with one thread has its memory and signals for itself (check_unshare_flags, kernel/fork.c).
+    const needsOne = (flags & (CLONE.THREAD | CLONE.SIGHAND | CLONE.VM)) !== 0
+    if (needsOne && process.tasks.size > 1) return err(E.INVAL)
+    if ((flags & CLONE.FS) !== 0) process.fs = { ...process.fs }
+    if ((flags & CLONE.FILES) !== 0 && process.files.users > 1) {
+      const own = process.files.fork()
+      process.files.release()
+      process.files = own
+    }
+    return 0
+  },
+})
+
+const UNSHARED = CLONE.FILES | CLONE.FS | CLONE.THREAD | CLONE.SIGHAND | CLONE.VM | CLONE.SYSVSEM
+const NAMESPACES =
+  CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNET

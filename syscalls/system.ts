@@ -1,16 +1,6 @@
 // uname(2), sysinfo(2), getrlimit(2), getrusage(2), getrandom(2): the machine and the limits of a process.
 import { E, err } from '../src/abi/errno.js'
-import {
-  newResourceUsage,
-  RLIM_NLIMITS,
-  RLIMIT,
-  RLIMIT_SIZE,
-  RUSAGE,
-  RUSAGE_SIZE,
-  readLimit,
-  writeLimit,
-  writeResourceUsage,
-} from '../src/abi/resource.js'
+import { RLIM_NLIMITS, RLIMIT, RLIMIT_SIZE, RUSAGE, readLimit, writeLimit } from '../src/abi/resource.js'
 import { newSystemInfo, SYSINFO_SIZE, writeSystemInfo } from '../src/abi/sysinfo.js'
 import { UTSNAME_SIZE, writeSystemName } from '../src/abi/utsname.js'
 import { CAP, hasCapability } from '../src/processor/credentials.js'
@@ -19,6 +9,7 @@ import { Int, OutBuffer, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { RandomFlags, Resource, UsageOf } from './flags.js'
 import { OutRlimit, OutRusage, OutSysinfo, OutUtsname, Rlimit } from './structures.js'
+import { residentBytes, usedNsec, writeUsage } from './usage.js'
 
 export const uname = syscall({
   number: 63,
@@ -103,20 +94,16 @@ export const prlimit64 = syscall({
   run: (task, { pid, resource, fresh, old }) => limits(task, pid, resource, fresh, old),
 })
 
-const usage = newResourceUsage()
-
 export const getrusage = syscall({
   number: 98,
   name: 'getrusage',
   returns: Int,
-  support: partial("the whole machine's CPU time, as one process's"),
+  support: partial('CPU time, all as the program’s own, and resident memory'),
   args: { who: UsageOf, usage: OutRusage },
   run(task, { who, usage: address }) {
     if (who !== RUSAGE.SELF && who !== RUSAGE.CHILDREN && who !== RUSAGE.THREAD) return err(E.INVAL)
-    if (who === RUSAGE.CHILDREN || task.kernel.deterministic) return task.memory.zero(address, RUSAGE_SIZE)
-    task.kernel.host.getrusage(who, usage)
-    writeResourceUsage(task.memory.scratch, 0, usage)
-    return task.memory.store(address, RUSAGE_SIZE)
+    const ofChildren = who === RUSAGE.CHILDREN
+    return writeUsage(task, address, usedNsec(task, task.process, ofChildren), ofChildren ? 0 : residentBytes(task))
   },
 })
 

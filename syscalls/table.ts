@@ -17,6 +17,7 @@ import * as links from './links.js'
 import * as memory from './memory.js'
 import * as memoryAdvice from './memory-advice.js'
 import * as open from './open.js'
+import * as otherMemory from './other-memory.js'
 import * as poll from './poll.js'
 import * as prctl from './prctl.js'
 import * as privileged from './privileged.js'
@@ -44,6 +45,7 @@ const FAMILIES: readonly Readonly<Record<string, Syscall>>[] = [
   exit,
   signals,
   process,
+  otherMemory,
   ids,
   credentials,
   threads,

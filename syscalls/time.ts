@@ -1,6 +1,5 @@
 // clock_gettime(2), gettimeofday(2), time(2), nanosleep(2), alarm(2), setitimer(2), times(2).
 import { E, err } from '../src/abi/errno.js'
-import { newResourceUsage, RUSAGE } from '../src/abi/resource.js'
 import {
   CLOCK,
   CLOCK_TICKS,
@@ -35,6 +34,7 @@ import {
   TimeResult,
   Timespec,
 } from './structures.js'
+import { usedNsec } from './usage.js'
 
 const pair = new Float64Array(2)
 
@@ -273,21 +273,20 @@ export const getitimer = syscall({
   },
 })
 
-const usage = newResourceUsage()
-
 export const times = syscall({
   number: 100,
   name: 'times',
   returns: Int,
-  support: partial("the whole machine's CPU time, as one process's"),
+  support: partial('all CPU time counts as the program’s own, none as the system’s'),
   args: { buffer: OutTms },
   run(task, { buffer }) {
     const { memory, kernel } = task
     if (buffer !== 0) {
-      if (!kernel.deterministic) kernel.host.getrusage(RUSAGE.SELF, usage)
-      writeWord(memory.scratch, 0, Math.floor((usage.userSec + usage.userUsec / 1e6) * CLOCK_TICKS))
-      writeWord(memory.scratch, 8, Math.floor((usage.systemSec + usage.systemUsec / 1e6) * CLOCK_TICKS))
-      writeWord(memory.scratch, 16, 0)
+      const ticks = (ofChildren: boolean): number =>
+        Math.floor((usedNsec(task, task.process, ofChildren) / 1e9) * CLOCK_TICKS)
+      writeWord(memory.scratch, 0, ticks(false))
+      writeWord(memory.scratch, 8, 0)
+      writeWord(memory.scratch, 16, ticks(true))
       writeWord(memory.scratch, 24, 0)
       if (memory.store(buffer, TMS_SIZE) < 0) return err(E.FAULT)
     }

@@ -7,6 +7,8 @@ import { TimerQueue } from './timers.js'
 
 export class CpuTime {
   consumedNsec = 0
+  /** Of children that were waited for. */
+  childrenNsec = 0
   /** Their `nextNsec` is on the scale of consumedNsec. */
   readonly virtual: IntervalTimer = newAlarm()
   readonly profile: IntervalTimer = newAlarm()

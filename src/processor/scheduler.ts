@@ -4,6 +4,7 @@
 import { E, err } from '../abi/errno.js'
 import { TRAP_NUMBER } from '../abi/sigframe.js'
 import { defaultAction, SA, SI, SIG, SIG_DFL, SIG_IGN } from '../abi/signal.js'
+import { CLOCK } from '../abi/time.js'
 import { EXIT } from '../engine/host.js'
 import { FAULT_ADDRESS, FAULT_CODE, FAULT_CR2, FAULT_SIGNAL, FAULT_TRAP, POLL, TRANSLATION } from '../engine/record.js'
 import { ARRAY_SIZE } from '../lib/translation-array.js'
@@ -41,6 +42,7 @@ export class Scheduler {
   #chargedNsec = 0
   /** The same of the tasks on other vCPUs. */
   readonly #chargedElsewhereNsec: number[] = []
+  readonly #cpuTime = new Float64Array(2)
   #finished = false
 
   constructor(kernel: Kernel, engine: GuestEngine, lines: LineServer, dispatch: Dispatch, eventfd: number) {
@@ -154,7 +156,7 @@ export class Scheduler {
     const { kernel } = this
     task.enter(STATE.safepoint)
     this.#current = task
-    this.#chargedNsec = kernel.clock.monotonicNsec()
+    this.#chargedNsec = this.#threadNsec()
     task.vcpu = HOME
     if (task.wait.active && !this.#resumeCall(task)) return
     const { words, cache } = kernel
@@ -394,8 +396,15 @@ export class Scheduler {
 
   // What happens elsewhere: host signals, timers, descriptors.
 
+  /** CPU time of the home vCPU: what the host gives to others meanwhile is nobody's. The virtual clock stands for both. */
+  #threadNsec(): number {
+    const { clock, host, deterministic } = this.#kernel
+    if (deterministic || host.clockGettime(CLOCK.THREAD_CPUTIME_ID, this.#cpuTime) < 0) return clock.monotonicNsec()
+    return this.#cpuTime[0]! * 1e9 + this.#cpuTime[1]!
+  }
+
   #charge(process: Process): void {
-    const now = this.#kernel.clock.monotonicNsec()
+    const now = this.#threadNsec()
     charge(process, now - this.#chargedNsec)
     this.#chargedNsec = now
   }
