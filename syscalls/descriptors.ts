@@ -1,9 +1,10 @@
 // close(2), dup(2), pipe(2): descriptors themselves. fcntl(2) has its own file.
 import { E, err } from '../src/abi/errno.js'
-import { O } from '../src/abi/fcntl.js'
+import { CLOSE_RANGE, O } from '../src/abi/fcntl.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
 import { HostFile } from '../src/processor/files.js'
+import { unshareFiles } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Int } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -25,14 +26,15 @@ export const close_range = syscall({
   number: 436,
   name: 'close_range',
   returns: Int,
-  support: partial('no CLOSE_RANGE_UNSHARE'),
+  support: full,
   args: { first: Fd, last: Fd, flags: CloseRangeFlags },
   run(task, { first, last, flags }) {
-    if ((flags & ~4) !== 0 || first >>> 0 > last >>> 0) return err(E.INVAL)
+    if ((flags & ~(CLOSE_RANGE.UNSHARE | CLOSE_RANGE.CLOEXEC)) !== 0 || first >>> 0 > last >>> 0) return err(E.INVAL)
+    if ((flags & CLOSE_RANGE.UNSHARE) !== 0) unshareFiles(task.process)
     const { files } = task.process
     for (const fd of files.list()) {
       if (fd < first >>> 0 || fd > last >>> 0) continue
-      if ((flags & 4) !== 0) files.setCloseOnExec(fd, true)
+      if ((flags & CLOSE_RANGE.CLOEXEC) !== 0) files.setCloseOnExec(fd, true)
       else files.close(fd)
     }
     return 0

@@ -1,6 +1,8 @@
 // unlink(2), rename(2), link(2), symlink(2), readlink(2) and their *at forms: names of files.
 import { E, err } from '../src/abi/errno.js'
 import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
+import { newFileStatus, S } from '../src/abi/stat.js'
+import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Int, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -150,9 +152,21 @@ export const symlinkat = syscall({
 
 const target = new Uint8Array(PATH_MAX)
 
+/** An empty path names the link that an O_PATH descriptor was opened for; anything else is ENOENT (readlinkat(2)). */
+function linkItself(task: Task, dirfd: number): Place | number {
+  const file = task.process.files.get(dirfd)
+  if (dirfd === AT.FDCWD) return err(E.NOENT)
+  if (file === undefined) return err(E.BADF)
+  if (!(file instanceof StorageFile) || file.status(status) < 0 || (status.mode & S.IFMT) !== S.IFLNK)
+    return err(E.NOENT)
+  return { cwd: '/', path: file.handle.path }
+}
+
+const status = newFileStatus()
+
 function readLink(task: Task, dirfd: number, path: string, buffer: number, size: number): number {
   if (size === 0 || size > 0x7fffffff) return err(E.INVAL)
-  const place = placeAt(task, dirfd, path)
+  const place = path === '' ? linkItself(task, dirfd) : placeAt(task, dirfd, path)
   if (typeof place === 'number') return place
   const length = task.kernel.storage.readlink(place.cwd, place.path, target)
   if (length < 0) return length
@@ -173,7 +187,7 @@ export const readlinkat = syscall({
   number: 267,
   name: 'readlinkat',
   returns: Size,
-  support: partial('no empty path'),
+  support: full,
   args: { dirfd: DirFd, path: Path, buffer: OutBuffer('size'), size: Size },
   run: (task, { dirfd, path, buffer, size }) => readLink(task, dirfd, path, buffer, size),
 })

@@ -6,7 +6,7 @@ import { CONTINUED_STATUS, P, W } from '../src/abi/wait.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { BLOCK, type Outcome, REDIRECT } from '../src/processor/kernel.js'
 import { type CloneRequest, childInfo } from '../src/processor/lifecycle.js'
-import type { Process } from '../src/processor/process.js'
+import { type Process, unshareFiles } from '../src/processor/process.js'
 import { writeInfo } from '../src/processor/signal-frame.js'
 import type { Task } from '../src/processor/task.js'
 import { Int, Path, Size } from './arguments.js'
@@ -219,11 +219,7 @@ export const unshare = syscall({
     const needsOne = (flags & (CLONE.THREAD | CLONE.SIGHAND | CLONE.VM)) !== 0
     if (needsOne && process.tasks.size > 1) return err(E.INVAL)
     if ((flags & CLONE.FS) !== 0) process.fs = { ...process.fs }
-    if ((flags & CLONE.FILES) !== 0 && process.files.users > 1) {
-      const own = process.files.fork()
-      process.files.release()
-      process.files = own
-    }
+    if ((flags & CLONE.FILES) !== 0) unshareFiles(process)
     return 0
   },
 })

@@ -23,7 +23,7 @@ import { afterExec, type Credentials } from './credentials.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
 import { isFailure, type LoadedProgram, type LoadFailure, loadProgram } from './loader.js'
-import { newAlarm, newScheduling, type Process } from './process.js'
+import { newAlarm, newScheduling, type Process, unshareFiles } from './process.js'
 import { actionsAfterExec, copyActions, PendingSignals, sendToProcess, signalInfo } from './signals.js'
 import { RAX, RSP, Task } from './task.js'
 import { STATE, TASK_TID } from './task-state.js'
@@ -118,11 +118,7 @@ export class Lifecycle {
     for (const other of [...process.tasks]) if (other !== task) this.#endTask(other)
     this.#leaveSpace(task)
     this.#enterProgram(task, loaded)
-    if (process.files.users > 1) {
-      const own = process.files.fork()
-      process.files.release()
-      process.files = own
-    }
+    unshareFiles(process)
     process.files.closeForExec()
     process.actions = actionsAfterExec(process.actions)
     process.argv = argv

@@ -117,3 +117,11 @@ export function initialLimits(hostLimit: (resource: number, out: Float64Array) =
     return { current: pair[0]!, maximum: pair[1]! }
   })
 }
+
+/** A descriptor table of its own, with the same descriptions (CLONE_FILES undone). */
+export function unshareFiles(process: Process): void {
+  if (process.files.users === 1) return
+  const own = process.files.fork()
+  process.files.release()
+  process.files = own
+}

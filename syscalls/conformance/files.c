@@ -179,6 +179,22 @@ int main(void) {
   fstat(plain, &s);
   printf("%o\n", s.st_mode);
 
+  int link_fd = open("link", O_PATH | O_NOFOLLOW);
+  CALL(readlinkat, link_fd, "", buffer, 100L);
+  CALL(readlinkat, fd, "", buffer, 100L);
+  CALL(readlinkat, AT_FDCWD, "", buffer, 100L);
+  CALL(readlinkat, 99, "", buffer, 100L);
+  CALL(readlinkat, link_fd, "", buffer, 0L);
+  dup2(fd, 90);
+  dup2(fd, 92);
+  CALL(close_range, 90, 99, 4);
+  CALL(fcntl, 92, F_GETFD);
+  CALL(close_range, 90, 91, 2);
+  CALL(fcntl, 90, F_GETFD);
+  CALL(fcntl, 92, F_GETFD);
+  CALL(close_range, 90, 80, 0);
+  CALL(close_range, 90, 99, 8);
+
   // fcntl.
   unsigned long hint = 9;
   CALL(fcntl, fd, F_GET_RW_HINT, &hint);
