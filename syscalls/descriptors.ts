@@ -7,7 +7,7 @@ import { HostFile } from '../src/processor/files.js'
 import { unshareFiles } from '../src/processor/process.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Int } from './arguments.js'
-import { full, partial, syscall } from './define.js'
+import { full, syscall } from './define.js'
 import { CloseRangeFlags, DescriptorFlags } from './flags.js'
 import { OutFds } from './structures.js'
 

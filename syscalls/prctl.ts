@@ -33,6 +33,8 @@ const TSC_ENABLED = 1
 /** Capabilities that Linux 6 knows are 0 to 40. */
 const CAPABILITY_MAX = 40
 
+const AMBIENT = { IS_SET: 1, RAISE: 2, LOWER: 3, CLEAR_ALL: 4 } as const
+
 const OPERATIONS: Readonly<Record<number, Operation>> = {
   [PR.SET_NAME]: (task, address) => {
     const name = task.memory.readString(address, TASK_COMM_LENGTH)
@@ -75,6 +77,14 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   [PR.GET_SECUREBITS]: () => 0,
   [PR.CAPBSET_READ]: ({ process }, capability) =>
     capability > CAPABILITY_MAX ? err(E.INVAL) : hasCapability({ ...process.credentials, euid: 0 }, capability) ? 1 : 0,
+  // Nothing is inheritable here, and so nothing ambient (cap_prctl, security/commoncap.c).
+  [PR.CAP_AMBIENT]: (_task, operation, [capability, third, fourth]) => {
+    if (third !== 0 || fourth !== 0) return err(E.INVAL)
+    if (operation === AMBIENT.CLEAR_ALL) return capability === 0 ? 0 : err(E.INVAL)
+    if (capability! > CAPABILITY_MAX) return err(E.INVAL)
+    if (operation === AMBIENT.RAISE) return err(E.PERM)
+    return operation === AMBIENT.IS_SET || operation === AMBIENT.LOWER ? 0 : err(E.INVAL)
+  },
   [PR.GET_TSC]: ({ memory }, address) => memory.writeU32(address, TSC_ENABLED),
   [PR.GET_TIMING]: () => 0,
   [PR.GET_TID_ADDRESS]: (task, address) => task.memory.writeU64(address, task.clearChildTid),

@@ -11,6 +11,12 @@ import { RandomFlags, Resource, UsageOf } from './flags.js'
 import { OutRlimit, OutRusage, OutSysinfo, OutUtsname, Rlimit } from './structures.js'
 import { residentBytes, usedNsec, writeUsage } from './usage.js'
 
+/** PER_LINUX32 of personality(2) asks for the name of a 32-bit machine (override_architecture, kernel/sys.c). */
+const PERSONALITY_MASK = 0xff
+const PER_LINUX32 = 8
+const machineOf = ({ process }: Task): string =>
+  (process.switches.personality & PERSONALITY_MASK) === PER_LINUX32 ? 'i686' : 'x86_64'
+
 export const uname = syscall({
   number: 63,
   name: 'uname',
@@ -21,7 +27,7 @@ export const uname = syscall({
     const system = { sysname: '', nodename: '', release: '', version: '', machine: '', domainname: '' }
     const result = task.kernel.host.uname(system)
     if (result < 0) return result
-    writeSystemName(task.memory.scratch, 0, { ...system, machine: 'x86_64' })
+    writeSystemName(task.memory.scratch, 0, { ...system, machine: machineOf(task) })
     return task.memory.store(name, UTSNAME_SIZE)
   },
 })

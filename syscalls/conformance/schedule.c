@@ -227,6 +227,17 @@ int main(void) {
   CALL(personality, 0xffffffffL);
   struct utsname system;
   CALL(uname, &system);
+  puts(system.machine);
+  CALL(personality, PER_LINUX32);
+  CALL(uname, &system);
+  puts(system.machine);
+  CALL(prctl, PR_CAP_AMBIENT, 1L, 7L, 0L, 0L);
+  CALL(prctl, PR_CAP_AMBIENT, 2L, 7L, 0L, 0L);
+  CALL(prctl, PR_CAP_AMBIENT, 3L, 7L, 0L, 0L);
+  CALL(prctl, PR_CAP_AMBIENT, 4L, 0L, 0L, 0L);
+  CALL(prctl, PR_CAP_AMBIENT, 4L, 7L, 0L, 0L);
+  CALL(prctl, PR_CAP_AMBIENT, 1L, 99L, 0L, 0L);
+  CALL(prctl, PR_CAP_AMBIENT, 5L, 7L, 0L, 0L);
   CALL(uname, 8L);
   struct sysinfo info;
   CALL(sysinfo, &info);
