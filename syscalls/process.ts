@@ -120,7 +120,11 @@ export const execve = syscall({
     // Since Linux 5.18 a program without arguments gets an empty first one.
     if (args.length === 0) args.push(new Uint8Array(0))
     const result = task.kernel.lifecycle.exec(task, path, args, environment)
-    return typeof result === 'number' ? REDIRECT : result.errno
+    if (typeof result === 'number') return REDIRECT
+    if (!result.fatal) return result.errno
+    // fs/exec.c, bprm_execve: there is nothing left to return to.
+    task.kernel.lifecycle.killBySignal(task.process, SIG.SEGV)
+    return REDIRECT
   },
 })
 

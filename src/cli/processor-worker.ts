@@ -149,12 +149,16 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   })
   if (failure !== null) {
     complain(`lego: ${program}: ${failure.reason}\n`)
+    if (failure.fatal) host.dieBySignal(SIG.SEGV)
     return exitStatusOf(failure)
   }
   const { kernel } = processor
   kernel.observer = strace
   for (const task of kernel.tasks.values()) strace?.started(task, program)
   kernel.onFatalSignal = (task, { signal }) => {
+    const { flaw } = task.process.space
+    if (flaw !== null && (signal === SIG.SEGV || signal === SIG.BUS || signal === SIG.ILL))
+      complain(`lego: ${task.process.executable}: ${flaw}\n`)
     if (signal !== SIG.ILL) return
     const code = new Uint8Array(16)
     const known = task.memory.copyIn(task.rip, code) >= 0

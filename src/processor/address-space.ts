@@ -32,6 +32,8 @@ export class AddressSpace {
   stackLimit = 8 << 20
   /** membarrier(2)'s registrations. */
   barriers = 0
+  /** What is wrong with the file it was loaded from, should the program die of it. */
+  flaw: string | null = null
   /** What the loader found, for /proc and prctl. */
   brkStart = 0
   /** Argument strings, and behind them the environment's. */
@@ -130,6 +132,7 @@ export class AddressSpaces implements LineSource {
     child.argEnd = parent.argEnd
     child.envEnd = parent.envEnd
     child.auxStart = parent.auxStart
+    child.flaw = parent.flaw
     return child
   }
 

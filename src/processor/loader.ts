@@ -4,12 +4,13 @@
 import { AUX } from '../abi/auxv.js'
 import { ET, PF, PHDR_SIZE, PT } from '../abi/elf.js'
 import { E } from '../abi/errno.js'
-import { O } from '../abi/fcntl.js'
+import { O, PATH_MAX } from '../abi/fcntl.js'
 import { MAP, PROT } from '../abi/mman.js'
 import { S } from '../abi/stat.js'
 import type { CpuFacts } from '../engine/cpu.js'
+import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
-import { PAGE } from '../wire/layout.js'
+import { PAGE, TASK_SIZE } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
 import type { Credentials } from './credentials.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
@@ -26,6 +27,9 @@ const STACK_INITIAL = 128 << 10
 /** fs/exec.c: BINPRM_MAX_RECURSION. */
 const SCRIPT_DEPTH_MAX = 4
 const HEAD_SIZE = 4096
+/** MAX_LFS_FILESIZE: mmap(2) refuses more of a file (EOVERFLOW). */
+const FILE_SIZE_MAX = 2 ** 63
+const OFFSET_MAX = 2 ** 52
 
 export interface ProgramRequest {
   readonly path: string
@@ -49,6 +53,8 @@ export interface LoadedProgram {
 export interface LoadFailure {
   readonly errno: number
   readonly reason: string
+  /** The old program is gone already (fs/exec.c, the point of no return): the process dies by SIGSEGV. */
+  readonly fatal: boolean
 }
 
 export interface LoaderEnvironment {
@@ -57,7 +63,12 @@ export interface LoaderEnvironment {
   readonly cpu: CpuFacts
 }
 
-const failure = (errno: number, reason: string): LoadFailure => ({ errno: -errno, reason })
+const failure = (errno: number, reason: string): LoadFailure => ({ errno: -errno, reason, fatal: false })
+const fatal = (errno: number, reason: string): LoadFailure => ({
+  errno: -errno,
+  reason: `cannot execute: ${reason}`,
+  fatal: true,
+})
 
 const OPEN_FAILURES: Readonly<Record<number, string>> = {
   [E.NOENT]: 'No such file or directory',
@@ -93,8 +104,8 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
   }
 }
 
-const ofInterpreter = (path: string, { errno, reason }: LoadFailure): LoadFailure => ({
-  errno,
+const ofInterpreter = (path: string, { reason, ...rest }: LoadFailure): LoadFailure => ({
+  ...rest,
   reason: `its interpreter ${path}: ${reason}`,
 })
 
@@ -103,7 +114,7 @@ type Executable = { handle: FileHandle; head: Uint8Array; size: number }
 function openExecutable(storage: Storage, cwd: string, path: string): Executable | LoadFailure {
   const opened = storage.open(cwd, path, O.RDONLY | O.CLOEXEC, 0)
   if (typeof opened === 'number')
-    return { errno: opened, reason: OPEN_FAILURES[-opened] ?? `cannot be opened (errno ${-opened})` }
+    return { fatal: false, errno: opened, reason: OPEN_FAILURES[-opened] ?? `cannot be opened (errno ${-opened})` }
   if (opened.kind === 'device') return failure(E.ACCES, 'cannot execute: not a regular file')
   const { handle, status } = opened
   const refuse = (reason: string): LoadFailure => {
@@ -131,28 +142,50 @@ function loadElf(
     bytes = new Uint8Array(end)
     if (storage.read(handle, 0, bytes) < end) bytes = head
   }
-  const image = readImage(bytes, size)
+  const image = readImage(bytes)
   if (typeof image === 'string') return failure(E.NOEXEC, `cannot execute: ${image}`)
-  if (image.segments.some(({ type }) => type === PT.INTERP)) {
-    return failure(E.LIBBAD, 'cannot execute: dynamically linked, which is not supported yet; use a static build')
-  }
+  const interpreter = image.segments.find(({ type }) => type === PT.INTERP)
+  if (interpreter !== undefined) return refusedInterpreter(storage, request.cwd, handle, interpreter)
   const space = spaces.create()
   space.stackLimit = request.stackLimit
-  const failed = mapImage(spaces, space, image, handle) ?? mapStackOf(spaces, space, image, cpu, request)
-  if (typeof failed !== 'number') {
+  const sp = mapProgram(spaces, space, image, cpu, request, handle)
+  if (typeof sp !== 'number') {
     spaces.release(space)
-    return failed
+    return sp
   }
-  return { space, entry: image.entry + biasOf(image), sp: failed, path: handle.path }
+  const isCut = image.segments.some(({ type, offset, fileSize }) => type === PT.LOAD && offset + fileSize > size)
+  if (isCut) space.flaw = 'truncated: a segment lies beyond the end of the file'
+  return { space, entry: image.entry + biasOf(image), sp, path: handle.path }
 }
 
+/** What the kernel finds wrong with the name of a dynamic linker, in its order; else that there is none here. */
+function refusedInterpreter(
+  storage: Storage,
+  cwd: string,
+  handle: FileHandle,
+  { offset, fileSize }: Segment,
+): LoadFailure {
+  const malformed = failure(E.NOEXEC, 'cannot execute: malformed: the name of its interpreter')
+  if (fileSize < 2 || fileSize > PATH_MAX) return malformed
+  const name = new Uint8Array(fileSize)
+  const got = offset < Number.MAX_SAFE_INTEGER ? storage.read(handle, offset, name) : -E.INVAL
+  if (got < fileSize) return failure(E.IO, 'cannot execute: truncated: the name of its interpreter')
+  if (name[fileSize - 1] !== 0) return malformed
+  // An empty name is the working directory.
+  const path = textOfPath(name.subarray(0, name.indexOf(0))) || '.'
+  const opened = openExecutable(storage, cwd, path)
+  if ('errno' in opened) return ofInterpreter(path, opened)
+  storage.release(opened.handle)
+  return failure(E.LIBBAD, 'cannot execute: dynamically linked, which is not supported yet; use a static build')
+}
+
+const isPowerOfTwo = (value: number): boolean => value > 0 && Number.isInteger(Math.log2(value))
+
 function biasOf(image: ElfImage): number {
-  if (image.type === ET.EXEC) return 0
-  const first = image.segments.find(({ type }) => type === PT.LOAD)!
-  const align = image.segments.reduce(
-    (most, { type, align }) => (type === PT.LOAD ? Math.max(most, align) : most),
-    PAGE,
-  )
+  const loads = image.segments.filter(({ type }) => type === PT.LOAD)
+  const first = loads[0]
+  if (image.type === ET.EXEC || first === undefined) return 0
+  const align = loads.reduce((most, { align }) => (isPowerOfTwo(align) ? Math.max(most, align) : most), PAGE)
   return PIE_BASE - (PIE_BASE % align) - (first.address - (first.address % PAGE))
 }
 
@@ -164,66 +197,113 @@ function protOf({ flags }: Segment): number {
   )
 }
 
-function mapImage(spaces: AddressSpaces, space: AddressSpace, image: ElfImage, handle: FileHandle): LoadFailure | null {
-  const bias = biasOf(image)
-  let brk = 0
-  for (const segment of image.segments) {
-    if (segment.type !== PT.LOAD) continue
-    const address = segment.address + bias
-    const start = address - (address % PAGE)
-    const fileEnd = address + segment.fileSize
-    const filePages = segment.fileSize === 0 ? start : Math.ceil(fileEnd / PAGE) * PAGE
-    const memoryEnd = address + segment.memorySize
-    const prot = protOf(segment)
-    const base = { prot, object: 0, maxProt: 0 }
-    if (filePages > start) {
-      const result = spaces.map(space, {
-        ...base,
-        address: start,
-        length: filePages - start,
-        flags: MAP.PRIVATE | MAP.FIXED,
-        offset: segment.offset - (address - start),
-        file: handle.key,
-        path: handle.path,
-      })
-      if (result < 0) return { errno: result, reason: `cannot execute: a segment cannot be mapped (errno ${-result})` }
-    }
-    // Behind the file's last byte the page is .bss; a segment that may not be written keeps what the file has there, as in Linux.
-    if (
-      segment.memorySize > segment.fileSize &&
-      (prot & PROT.WRITE) !== 0 &&
-      filePages > fileEnd &&
-      segment.fileSize > 0
-    ) {
-      if (space.memory.zero(fileEnd, filePages - fileEnd) < 0) return failure(E.FAULT, 'cannot execute: truncated')
-    }
-    const bssStart = Math.max(filePages, start)
-    if (memoryEnd > bssStart) {
-      const result = spaces.map(space, {
-        ...base,
-        address: bssStart,
-        length: Math.ceil((memoryEnd - bssStart) / PAGE) * PAGE,
-        flags: MAP.PRIVATE | MAP.FIXED | MAP.ANONYMOUS,
-        offset: 0,
-        file: '',
-        path: '',
-      })
-      if (result < 0) return { errno: result, reason: `cannot execute: .bss cannot be mapped (errno ${-result})` }
-    }
-    brk = Math.max(brk, memoryEnd)
-  }
-  spaces.startBrk(space, Math.ceil(brk / PAGE) * PAGE)
-  return null
-}
-
-/** Maps and fills the stack; the initial stack pointer. */
-function mapStackOf(
+/** The initial stack pointer. The stack comes first, as in load_elf_binary: segments may lie over it. */
+function mapProgram(
   spaces: AddressSpaces,
   space: AddressSpace,
   image: ElfImage,
   cpu: CpuFacts,
   request: ProgramRequest,
+  handle: FileHandle,
 ): number | LoadFailure {
+  const stack = stackOf(image, cpu, request)
+  if (stack === null) return failure(E['2BIG'], 'Argument list too long')
+  const failed = mapStack(spaces, space, image, stack.sp) ?? mapImage(spaces, space, image, handle)
+  if (failed !== null) return failed
+  if (image.entry + biasOf(image) >= TASK_SIZE) return fatal(E.INVAL, 'malformed: its entry is out of range')
+  if (space.memory.copyOut(stack.sp, stack.bytes) < 0) return fatal(E.FAULT, 'malformed: a segment covers its stack')
+  space.argStart = stack.argStart
+  space.argEnd = stack.argEnd
+  space.envEnd = stack.envEnd
+  space.auxStart = stack.auxStart
+  return stack.sp
+}
+
+function mapImage(spaces: AddressSpaces, space: AddressSpace, image: ElfImage, handle: FileHandle): LoadFailure | null {
+  const bias = biasOf(image)
+  let brk = 0
+  // Only the first may not lie over what is there.
+  let placement: number = MAP.FIXED | MAP.FIXED_NOREPLACE
+  for (const segment of image.segments) {
+    if (segment.type !== PT.LOAD) continue
+    const failed = outOfRange(segment) ?? mapSegment(spaces, space, segment, bias, placement, handle)
+    if (failed !== null) return failed
+    placement = MAP.FIXED
+    brk = Math.max(brk, segment.address + bias + segment.memorySize)
+  }
+  if (brk === 0) return fatal(E.INVAL, 'malformed: it has nothing to load')
+  spaces.startBrk(space, Math.ceil(brk / PAGE) * PAGE)
+  return null
+}
+
+function outOfRange({ address, offset, fileSize, memorySize, aligned }: Segment): LoadFailure | null {
+  if (fileSize > memorySize || address >= TASK_SIZE || memorySize > TASK_SIZE - address)
+    return fatal(E.INVAL, 'malformed: a segment is out of range')
+  if (fileSize > 0 && !aligned) return fatal(E.INVAL, 'malformed: a segment is not aligned with its place in the file')
+  if (fileSize > 0 && offset + fileSize >= FILE_SIZE_MAX)
+    return fatal(E.OVERFLOW, 'malformed: a segment is beyond the end of every file')
+  return null
+}
+
+/** elf_load: what the file has of the segment, then its .bss, which may be written whatever the segment says. */
+function mapSegment(
+  spaces: AddressSpaces,
+  space: AddressSpace,
+  segment: Segment,
+  bias: number,
+  placement: number,
+  handle: FileHandle,
+): LoadFailure | null {
+  const address = segment.address + bias
+  const start = address - (address % PAGE)
+  const fileEnd = address + segment.fileSize
+  const filePages = segment.fileSize === 0 ? start : Math.ceil(fileEnd / PAGE) * PAGE
+  const memoryEnd = address + segment.memorySize
+  const prot = protOf(segment)
+  const base = { object: 0, maxProt: 0 }
+  if (filePages > start) {
+    const result = spaces.map(space, {
+      ...base,
+      prot,
+      address: start,
+      length: filePages - start,
+      flags: MAP.PRIVATE | placement,
+      // Beyond every file that there is, one place is as good as another.
+      offset: Math.min(segment.offset - (address - start), OFFSET_MAX),
+      file: handle.key,
+      path: handle.path,
+    })
+    if (result < 0) return fatal(-result, `a segment cannot be mapped (errno ${-result})`)
+  }
+  // Behind the file's last byte the page is .bss; a segment that may not be written keeps what the file has there, as in Linux.
+  if (
+    segment.memorySize > segment.fileSize &&
+    (prot & PROT.WRITE) !== 0 &&
+    filePages > fileEnd &&
+    segment.fileSize > 0 &&
+    space.memory.zero(fileEnd, filePages - fileEnd) < 0
+  ) {
+    return fatal(E.FAULT, 'truncated: .bss lies beyond the end of the file')
+  }
+  const bssStart = Math.max(filePages, start)
+  if (memoryEnd > bssStart) {
+    const result = spaces.map(space, {
+      ...base,
+      prot: PROT.READ | PROT.WRITE | (prot & PROT.EXEC),
+      address: bssStart,
+      length: Math.ceil((memoryEnd - bssStart) / PAGE) * PAGE,
+      flags: MAP.PRIVATE | MAP.FIXED | MAP.ANONYMOUS,
+      offset: 0,
+      file: '',
+      path: '',
+    })
+    if (result < 0) return fatal(-result, `.bss cannot be mapped (errno ${-result})`)
+  }
+  return null
+}
+
+/** Null: more strings than a stack takes. */
+function stackOf(image: ElfImage, cpu: CpuFacts, request: ProgramRequest): ReturnType<typeof buildStack> | null {
   const { argv, envp, credentials } = request
   const fileName = new TextEncoder().encode(request.path)
   const contents: StackContents = {
@@ -235,11 +315,14 @@ function mapStackOf(
   }
   // fs/exec.c, bprm_stack_limits: strings may take a quarter of the stack, at most 6 MiB, at least 128 KiB.
   const limit = Math.max(Math.min(request.stackLimit / 4, 6 << 20), STACK_INITIAL)
-  if (argumentsSize(contents) > limit) return failure(E['2BIG'], 'Argument list too long')
-  const stack = buildStack(STACK_TOP, contents)
-  const executable = image.segments.find(({ type }) => type === PT.GNU_STACK)
-  const exec = executable === undefined || (executable.flags & PF.X) !== 0 ? PROT.EXEC : 0
-  const start = stack.sp - (stack.sp % PAGE) - Math.min(STACK_INITIAL, request.stackLimit)
+  return argumentsSize(contents) > limit ? null : buildStack(STACK_TOP, contents)
+}
+
+function mapStack(spaces: AddressSpaces, space: AddressSpace, image: ElfImage, sp: number): LoadFailure | null {
+  // The last one counts; without one an x86-64 program's stack is not executable (asm/elf.h, elf_read_implies_exec).
+  const executable = image.segments.findLast(({ type }) => type === PT.GNU_STACK)
+  const exec = executable !== undefined && (executable.flags & PF.X) !== 0 ? PROT.EXEC : 0
+  const start = sp - (sp % PAGE) - Math.min(STACK_INITIAL, space.stackLimit)
   const result = spaces.map(space, {
     address: start,
     length: STACK_TOP - start,
@@ -251,13 +334,7 @@ function mapStackOf(
     path: '[stack]',
     maxProt: 0,
   })
-  if (result < 0) return { errno: result, reason: `cannot execute: no room for its stack (errno ${-result})` }
-  if (space.memory.copyOut(stack.sp, stack.bytes) < 0) return failure(E.FAULT, 'cannot execute: no room for its stack')
-  space.argStart = stack.argStart
-  space.argEnd = stack.argEnd
-  space.envEnd = stack.envEnd
-  space.auxStart = stack.auxStart
-  return stack.sp
+  return result < 0 ? fatal(-result, `no room for its stack (errno ${-result})`) : null
 }
 
 /** In the kernel's order; what needs an address on the stack is filled in there. */
@@ -267,11 +344,11 @@ function auxvOf(
   { uid, euid, gid, egid }: Credentials,
 ): readonly (readonly [number, number])[] {
   const bias = biasOf(image)
-  const holder = image.segments.find(
+  const holder = image.segments.findLast(
     ({ type, offset, fileSize }) =>
       type === PT.LOAD && image.headersOffset >= offset && image.headersOffset < offset + fileSize,
   )
-  const headers = holder === undefined ? 0 : image.headersOffset - holder.offset + holder.address + bias
+  const headers = (holder === undefined ? 0 : image.headersOffset - holder.offset + holder.address) + bias
   return [
     [AUX.MINSIGSTKSZ, signalStackMinimum(cpu)],
     [AUX.HWCAP, cpu.hwcap],

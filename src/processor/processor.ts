@@ -143,7 +143,7 @@ export class Processor {
     const { host } = kernel
     const encoder = new TextEncoder()
     const cwd = kernel.storage.directory('/', program.cwd)
-    if (typeof cwd === 'number') return { errno: cwd, reason: `cannot start in ${program.cwd}` }
+    if (typeof cwd === 'number') return { errno: cwd, reason: `cannot start in ${program.cwd}`, fatal: false }
     const credentials = hostCredentials(host)
     const limits = initialLimits((resource, out) => host.getrlimit(resource, out))
     const { addressSpaceLimit = Infinity } = program
