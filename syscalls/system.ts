@@ -71,7 +71,9 @@ function limits(task: Task, pid: number, resource: number, fresh: number, old: n
   return memory.store(old, RLIMIT_SIZE)
 }
 
-const LIMITS = partial('those of files, memory, descriptors and queued signals are kept to; the others only remembered')
+const LIMITS = partial(
+  'those of files, memory, descriptors, CPU time, processes and queued signals are kept to; the others only remembered',
+)
 
 export const getrlimit = syscall({
   number: 97,

@@ -1,5 +1,6 @@
-// CPU time of a process and the timers that run on it (setitimer(2): ITIMER_VIRTUAL, ITIMER_PROF). The scheduler charges it at each tick and at the
+// CPU time of a process, its limit, and the timers that run on it (setitimer(2): ITIMER_VIRTUAL, ITIMER_PROF). The scheduler charges it at each tick and at the
 // end of each slice, so that timers are as exact as ticks. Leaves out the split into user and system time: all of it counts as both.
+import { RLIMIT } from '../abi/resource.js'
 import { SI, SIG } from '../abi/signal.js'
 import { type IntervalTimer, newAlarm, type Process } from './process.js'
 import { sendToProcess, signalInfo } from './signals.js'
@@ -22,6 +23,19 @@ export function charge(process: Process, nsec: number): void {
   cpuTime.timers.expire(cpuTime.consumedNsec)
   expire(process, cpuTime.virtual, SIG.VTALRM)
   expire(process, cpuTime.profile, SIG.PROF)
+  keepLimit(process)
+}
+
+/** RLIMIT_CPU: SIGXCPU at the soft limit, which then moves on by a second, and SIGKILL at the hard one (kernel/time/posix-cpu-timers.c). */
+function keepLimit(process: Process): void {
+  const limit = process.limits[RLIMIT.CPU]!
+  const sec = process.cpuTime.consumedNsec / 1e9
+  if (sec < limit.current || process.status >= 0) return
+  if (sec >= limit.maximum) sendToProcess(process, signalInfo(SIG.KILL, SI.KERNEL))
+  else {
+    limit.current++
+    sendToProcess(process, signalInfo(SIG.XCPU, SI.KERNEL))
+  }
 }
 
 function expire(process: Process, timer: IntervalTimer, signal: number): void {

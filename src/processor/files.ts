@@ -129,8 +129,8 @@ export class StorageFile extends Description {
     if (whence < 0 || whence > SEEK.END) return err(E.INVAL)
     if (base < 0) return base
     const target = base + offset
-    if (target < 0) return err(E.INVAL)
-    if (target > Number.MAX_SAFE_INTEGER) return err(E.OVERFLOW)
+    // No file system has longer files (s_maxbytes, fs/read_write.c).
+    if (target < 0 || target > Number.MAX_SAFE_INTEGER) return err(E.INVAL)
     this.offset = target
     return target
   }

@@ -19,7 +19,7 @@ import {
 import { ASID, FS_BASE, POLL, RECORD_SIZE } from '../engine/record.js'
 import { initialiseState } from '../engine/state-image.js'
 import { CpuTime } from './cpu-time.js'
-import { afterExec, type Credentials } from './credentials.js'
+import { afterExec, CAP, type Credentials, hasCapability } from './credentials.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
 import { isFailure, type LoadedProgram, type LoadFailure, loadProgram } from './loader.js'
@@ -42,6 +42,12 @@ export interface CloneRequest {
 /** Signals that dump core, for WCOREDUMP: nothing is dumped here, as with a core limit of 0. */
 const DUMPED = false
 
+/** kernel.pid_max of most machines, and where ids begin again (kernel/pid.c, RESERVED_PIDS). */
+const PID_END = 4 << 20
+const PID_AGAIN = 300
+/** Those that nobody has waited for count too: kernel.threads-max of a small machine. */
+const PROCESSES_MAX = 1 << 15
+
 export class Lifecycle {
   readonly #kernel: Kernel
   readonly #freeRecords: number[] = []
@@ -55,8 +61,12 @@ export class Lifecycle {
   }
 
   #newPid(): number {
-    while (this.#kernel.tasks.has(this.#nextPid) || this.#kernel.processes.has(this.#nextPid)) this.#nextPid++
-    return this.#nextPid++
+    const { tasks, processes } = this.#kernel
+    const next = (pid: number): number => (pid + 1 < PID_END ? pid + 1 : PID_AGAIN)
+    while (tasks.has(this.#nextPid) || processes.has(this.#nextPid)) this.#nextPid = next(this.#nextPid)
+    const pid = this.#nextPid
+    this.#nextPid = next(pid)
+    return pid
   }
 
   /** A task in state runnable with a zeroed record; undefined when there is no record left. */
@@ -176,7 +186,7 @@ export class Lifecycle {
     const { flags } = request
     const refused = refusedFlags(flags)
     if (refused < 0) return refused
-    if (this.#freeRecords.length === 0) return err(E.AGAIN)
+    if (this.#isFull(task.process)) return err(E.AGAIN)
     const tid = this.#newPid()
     const isThread = (flags & CLONE.THREAD) !== 0
     const process = isThread ? task.process : this.#forkProcess(task, tid, request)
@@ -204,6 +214,20 @@ export class Lifecycle {
     if ((flags & CLONE.PARENT_SETTID) !== 0) task.memory.writeU32(request.parentTid, tid)
     kernel.scheduler.add(child)
     return tid
+  }
+
+  /** No room for a task, or RLIMIT_NPROC has no more for this user (kernel/fork.c, copy_process). */
+  #isFull({ credentials, limits }: Process): boolean {
+    const { tasks, processes } = this.#kernel
+    if (this.#freeRecords.length === 0 || processes.size >= PROCESSES_MAX) return true
+    const limit = limits[RLIMIT.NPROC]!.current
+    if (tasks.size + processes.size < limit || credentials.uid === 0) return false
+    if (hasCapability(credentials, CAP.SYS_RESOURCE) || hasCapability(credentials, CAP.SYS_ADMIN)) return false
+    let count = 0
+    for (const { process } of tasks.values()) if (process.credentials.uid === credentials.uid) count++
+    for (const { status, credentials: other } of processes.values())
+      if (status >= 0 && other.uid === credentials.uid) count++
+    return count >= limit
   }
 
   #forkProcess(task: Task, pid: number, { flags, exitSignal }: CloneRequest): Process | number {

@@ -106,7 +106,8 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
 
 const ofInterpreter = (path: string, { reason, ...rest }: LoadFailure): LoadFailure => ({
   ...rest,
-  reason: `its interpreter ${path}: ${reason}`,
+  // The name comes from a file: one line, whatever it is.
+  reason: `its interpreter ${path.replace(/\p{Cc}/gu, '?')}: ${reason}`,
 })
 
 type Executable = { handle: FileHandle; head: Uint8Array; size: number }
@@ -186,7 +187,9 @@ function biasOf(image: ElfImage): number {
   const first = loads[0]
   if (image.type === ET.EXEC || first === undefined) return 0
   const align = loads.reduce((most, { align }) => (isPowerOfTwo(align) ? Math.max(most, align) : most), PAGE)
-  return PIE_BASE - (PIE_BASE % align) - (first.address - (first.address % PAGE))
+  // What has no bytes in the file goes to the lowest address (elf_load's hint), where nobody may map.
+  const base = first.fileSize === 0 ? 0 : PIE_BASE - (PIE_BASE % align)
+  return base - (first.address - (first.address % PAGE))
 }
 
 function protOf({ flags }: Segment): number {
