@@ -21,7 +21,7 @@ const digit = (quotient: string, high: string, low: string) => `
           (br_if $again (i64.lt_u $rest (i64 0x100000000)))))))`
 
 /** $high:$low by $divisor, with $high < $divisor, into $quotient and $remainder. */
-const divide = `
+export const divideWide = `
   (if (i64.eqz $high)
     (then
       (set $quotient (i64.div_u $low $divisor))
@@ -42,12 +42,13 @@ const divide = `
       (set $quotient (i64.or (i64.shl $q1 (i64 32)) $q0))
       (set $remainder (i64.shr_u (i64.sub (i64.or (i64.shl $u (i64 32)) $w0) (i64.mul $q0 $v)) $shift))))`
 
-const locals = [
-  ...['high', 'low', 'shift', 'v', 'v1', 'v0', 'u', 'w', 'w1', 'w0', 'q1', 'q0', 'rest', 'quotient', 'remainder'],
-  ...['negative', 'minus'],
-]
-  .map((name) => `(local $${name} i64)`)
-  .join(' ')
+const declare = (names: string): string =>
+  names
+    .split(' ')
+    .map((name) => `(local $${name} i64)`)
+    .join(' ')
+export const divisionLocals = declare('shift v v1 v0 u w w1 w0 q1 q0 rest quotient remainder')
+const locals = `${divisionLocals} ${declare('high low negative minus')}`
 
 const divideError = '(call $raise $task (i32 0)) (return (i32 1))'
 
@@ -55,7 +56,7 @@ const unsignedSource = `(param $task i32) (param $divisor i64) ${locals}
   (set $high (i64.load $task ${RDX}))
   (set $low (i64.load $task ${RAX}))
   (if (i64.ge_u $high $divisor) (then ${divideError}))
-  ${divide}
+  ${divideWide}
   (i64.store $task $quotient ${RAX})
   (i64.store $task $remainder ${RDX})
   (i32 0)`
@@ -72,7 +73,7 @@ const signedSource = `(param $task i32) (param $divisor i64) ${locals}
       (set $high (i64.sub (i64.sub (i64 0) $high) (i64.extend_i32_u (i64.ne $low (i64 0)))))))
   (if (i64.lt_s $divisor (i64 0)) (then (set $divisor (i64.sub (i64 0) $divisor))))
   (if (i64.ge_u $high $divisor) (then ${divideError}))
-  ${divide}
+  ${divideWide}
   ;; the quotient must fit: up to 2^63 - 1, or 2^63 when negative
   (if (i64.gt_u $quotient (i64.sub (i64 0x7fffffffffffffff) $minus)) (then ${divideError}))
   (i64.store $task (i64.sub (i64.xor $quotient $minus) $minus) ${RAX})

@@ -37,7 +37,8 @@ import { softFloat } from './softfloat.js'
 import { softFloatFused } from './softfloat-fused.js'
 import { stringHelpers } from './string-helpers.js'
 import { vectorHelpers } from './vector-helpers.js'
-import { x87Fast } from './x87/fast.js'
+import { x87Fast } from './x87/fast/fast.js'
+import { wideFunctions } from './x87/fast/wide.js'
 import { x87ImageHelpers } from './x87/image-helpers.js'
 
 /** What a helper's body may call: the other functions of the hub module by name. */
@@ -272,8 +273,8 @@ export const HELPERS: readonly Helper[] = [
   { name: 'fxrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'xsave', params: ['i32', 'i64', 'i64', 'i32'], results: ['i32'] },
   { name: 'xrstor', params: ['i32', 'i64', 'i64'], results: ['i32'] },
-  x87Fast,
-  { name: 'x87.exact', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+  ...x87Fast,
+  { name: 'x87', params: ['i32', 'i32', 'i64', 'i32'], results: ['i32'] },
   { name: 'loadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'], build: loadFlags },
   { name: 'hostLoadFlags', params: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i32'] },
   { name: 'loadSegment', params: ['i32', 'i32', 'i32'], results: ['i32'] },
@@ -286,7 +287,7 @@ export const HELPERS: readonly Helper[] = [
 ]
 
 /** Functions that only helpers call; they are in no table. */
-export const INTERNALS: readonly Helper[] = [...softFloat, ...softFloatFused]
+export const INTERNALS: readonly Helper[] = [...softFloat, ...softFloatFused, ...wideFunctions]
 
 const byName = new Map(HELPERS.map((helper, index) => [helper.name, index]))
 /** A helper's place in the table; -1 when there is none. */

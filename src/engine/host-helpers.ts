@@ -96,7 +96,7 @@ export function hostHelpers(
       view.setInt32(task + EXIT_REASON, EXIT.poll, true)
       return 1
     },
-    'x87.exact': makeX87(memory.buffer) as HostHelper,
+    x87: makeX87(memory.buffer) as HostHelper,
     cpuid(task) {
       const [eax, ebx, ecx, edx] = cpuid(view.getInt32(task + RAX, true), view.getInt32(task + RCX, true))
       setRegister(task + RAX, eax)

@@ -1,9 +1,9 @@
-// x87 instructions: D8–DF. All computing is one helper, `x87(operation, low, middle, high)`, on the x87 area of the task
-// record (engine/x87); operation is opcode << 8 | modrm, with mod and rm 0 for memory forms. Memory is read and written
+// x87 instructions: D8–DF. All computing is helpers, `x87.combine(operation, bits, high)` and so on, on the x87 area of the task record
+// (engine/x87); operation is opcode << 8 | modrm, with mod and rm 0 for memory forms. `x87` alone knows them all. Memory is read and written
 // here: a load hands its bytes to the helper; a store asks it for the value, stores unless an exception that is not masked forbids it, and
 // only then takes the new status and tag words, so that a fault leaves the stack as it was. State as a whole is in x87-state.ts.
 
-import { or, select, shrU, wrap } from '../expr.js'
+import { or, select, signExtend, zext64 } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
 import { type Form, type FormOptions, form, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
@@ -12,53 +12,61 @@ import type { Sem, Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
 import { at, notePointers, nothing, rotate, x87StateForms } from './x87-state.js'
 
-const x87 = (s: Sem, operation: Node, low: Node = i32(0), middle: Node = i32(0), high: Node = i32(0)): Node =>
-  s.call('x87', 'i32', operation, low, middle, high)
+/** A helper's name, and what it is told beside the operation. */
+type Helper = readonly [name: string, high?: number, bits?: Node]
+const x87 = (s: Sem, [name, high = 0, bits = i64(0)]: Helper, operation: Node): Node =>
+  s.call(name, 'i32', operation, bits, i32(high))
+const EXACT: Helper = ['x87']
 
 type Size = 16 | 32 | 64 | 80
-const halves = (value: Node): [Node, Node] => [wrap(value), wrap(shrU(value, i64(32)))]
 
 /** A register form: the helper does everything. `reg` are bits to set in modrm.reg: that of an alias's documented form. */
 const register =
-  (opcode: number, reg = 0): Semantics =>
+  (helper: Helper, opcode: number, reg = 0): Semantics =>
   (s) =>
-    void x87(s, or(i32((opcode << 8) | (reg << 3)), s.immediateByte()))
+    void x87(s, helper, or(i32((opcode << 8) | (reg << 3)), s.immediateByte()))
 
 const fixed =
-  (operation: number): Semantics =>
+  (helper: Helper, operation: number): Semantics =>
   (s) =>
-    void x87(s, i32(operation))
+    void x87(s, helper, i32(operation))
 
-/** A memory operand that the helper reads. */
+/** A memory operand that the helper reads; integers are sign-extended. */
 const loading =
-  (opcode: number, digit: number, size: Size): Semantics =>
+  (helper: Helper, opcode: number, digit: number, size: Size): Semantics =>
   (s) => {
     const operation = i32((opcode << 8) | (digit << 3))
     const address = s.address()
-    if (size <= 32) return void x87(s, operation, s.load(address, size as 16 | 32))
-    const [low, middle] = halves(s.load(address, 64))
-    x87(s, operation, low, middle, size === 80 ? s.load(at(address, 8), 16) : i32(0))
+    const bits = s.load(address, size === 80 ? 64 : size)
+    const high = size === 80 ? s.load(at(address, 8), 16) : i32(helper[1] ?? 0)
+    const isReal = opcode === 0xd8 || opcode === 0xd9
+    const wide = size >= 64 ? bits : isReal ? zext64(bits) : signExtend(bits, size as 16 | 32, 64)
+    s.call(helper[0], 'i32', operation, wide, high)
   }
 
 /** A memory operand that the helper's result goes to. */
 const storing =
-  (opcode: number, digit: number, size: Size): Semantics =>
+  (helper: Helper, opcode: number, digit: number, size: Size): Semantics =>
   (s) => {
     const width = size === 80 ? 64 : size
     const before = s.modifyAt(s.address(), width)
     const top = size === 80 ? s.modifyAt(at(s.address(), 8), 16) : undefined
-    const stores = x87(s, i32((opcode << 8) | (digit << 3)))
+    const stores = x87(s, helper, i32((opcode << 8) | (digit << 3)))
     s.update(before, width, select(stores, s.word(WORD.x87Result, width === 64 ? 'i64' : 'i32'), before))
     if (top !== undefined) s.update(top, 16, select(stores, s.word(WORD.x87Result + 8, 'i32'), top))
     s.setWord(WORD.x87Status, s.word(WORD.x87NextStatus, 'i32'))
     s.setWord(WORD.x87Tag, s.word(WORD.x87NextTag, 'i32'))
   }
+const storingInteger = (opcode: number, digit: number, size: Size): Semantics =>
+  storing(['x87.storeInteger', size], opcode, digit, size)
 
+/** st(0) with another operand, and how many numbers are popped then. */
+const compare = (pops: number): Helper => ['x87.compare', pops]
 /** fcomi and its kin: ZF PF CF from the comparison, the other flags 0. */
 const comparing =
-  (opcode: number): Semantics =>
+  (opcode: number, pops: number): Semantics =>
   (s) => {
-    register(opcode)(s)
+    register(['x87.compareToFlags', pops], opcode)(s)
     s.flags(fromFlagBits(s.word(WORD.x87Flags, 'i32')))
   }
 
@@ -66,7 +74,7 @@ const comparing =
 const moving =
   (opcode: number, condition: number): Semantics =>
   (s) =>
-    void x87(s, or(i32(opcode << 8), s.immediateByte()), s.condition(condition))
+    register(['x87.moveWhen', 0, zext64(s.condition(condition))], opcode)(s)
 
 const FLOAT_MEMORY: readonly (readonly [string, number, string, Size])[] = [
   ['D8', 0xd8, 'Md', 32],
@@ -80,6 +88,11 @@ const INTEGER_MEMORY: readonly (readonly [string, number, string, Size])[] = [
 const ARITHMETIC = ['add', 'mul', 'com', 'comp', 'sub', 'subr', 'div', 'divr']
 /** Of DC and DE, whose destination is st(i): subtractions and divisions are named the other way round. */
 const REVERSED = ['add', 'mul', '', '', 'subr', 'sub', 'divr', 'div']
+/** Of those in the order of modrm.reg, comparisons apart. Where the result goes: st(i), then a pop. */
+const combine = (to = 0): Helper => ['x87.combine', to]
+const TO_REGISTER = 1
+const THEN_POP = 2
+const arithmetic = (digit: number): Helper => (digit === 2 || digit === 3 ? compare(digit - 2) : combine())
 const CONDITIONS = [
   ['b', 2],
   ['e', 4],
@@ -87,7 +100,7 @@ const CONDITIONS = [
   ['u', 10],
 ] as const
 
-/** D9 and DB forms without operands; the helper looks at the modrm byte. */
+/** D9 forms without operands; the helper looks at the modrm byte. */
 const NULLARY = {
   E0: 'fchs',
   E1: 'fabs',
@@ -116,6 +129,20 @@ const NULLARY = {
   FF: 'fcos',
 }
 
+/** Those that have a helper of their own. The constants 1 and 0 are told it. */
+const OWN: Readonly<Record<string, Helper>> = {
+  fchs: ['x87.sign'],
+  fabs: ['x87.sign'],
+  ftst: ['x87.test'],
+  fxam: ['x87.examine'],
+  fld1: ['x87.push', 0x3fff, i64(0, 0x80000000)],
+  fldz: ['x87.push'],
+  fprem: ['x87.remainder'],
+  fsqrt: ['x87.root'],
+  frndint: ['x87.integral'],
+  fscale: ['x87.scale'],
+}
+
 /** Raises what an earlier one left pending, and is remembered by the pointers. */
 const x = (encoding: string, name: string, operands: string, semantics: Semantics, options: FormOptions = {}): Form =>
   form(
@@ -134,79 +161,82 @@ const TRANSCENDENTAL = /^(f2xm1|fyl2xp?1?|fptan|fpatan|fsin|fcos|fsincos)$/
 export const x87Forms: readonly Form[] = [
   ...ARITHMETIC.flatMap((name, n) => [
     ...FLOAT_MEMORY.map(([hex, opcode, operand, size]) =>
-      x(`${hex} /${n}`, `f${name}`, operand, loading(opcode, n, size)),
+      x(`${hex} /${n}`, `f${name}`, operand, loading(arithmetic(n), opcode, n, size)),
     ),
     ...INTEGER_MEMORY.map(([hex, opcode, operand, size]) =>
-      x(`${hex} /${n}`, `fi${name}`, operand, loading(opcode, n, size)),
+      x(`${hex} /${n}`, `fi${name}`, operand, loading(arithmetic(n), opcode, n, size)),
     ),
-    x(`D8 /${n}`, `f${name}`, 'Tq', register(0xd8)),
+    x(`D8 /${n}`, `f${name}`, 'Tq', register(arithmetic(n), 0xd8)),
   ]),
   ...REVERSED.flatMap((name, n) =>
     name === ''
       ? []
-      : [x(`DC /${n}`, `f${name}`, 'Tq', register(0xdc)), x(`DE /${n}`, `f${name}p`, 'Tq', register(0xde))],
+      : [
+          x(`DC /${n}`, `f${name}`, 'Tq', register(combine(TO_REGISTER), 0xdc)),
+          x(`DE /${n}`, `f${name}p`, 'Tq', register(combine(TO_REGISTER | THEN_POP), 0xde)),
+        ],
   ),
-  x('DE D9', 'fcompp', '', fixed(0xded9)),
-  x('D9 /0', 'fld', 'Md', loading(0xd9, 0, 32)),
-  x('DD /0', 'fld', 'Mq', loading(0xdd, 0, 64)),
-  x('DB /5', 'fld', 'Mq', loading(0xdb, 5, 80)),
-  x('D9 /0', 'fld', 'Tq', register(0xd9)),
-  x('D9 /1', 'fxch', 'Tq', register(0xd9)),
-  x('D9 /2', 'fst', 'Md', storing(0xd9, 2, 32)),
-  x('D9 /3', 'fstp', 'Md', storing(0xd9, 3, 32)),
-  x('DD /2', 'fst', 'Mq', storing(0xdd, 2, 64)),
-  x('DD /3', 'fstp', 'Mq', storing(0xdd, 3, 64)),
-  x('DB /7', 'fstp', 'Mq', storing(0xdb, 7, 80)),
-  x('DD /2', 'fst', 'Tq', register(0xdd)),
-  x('DD /3', 'fstp', 'Tq', register(0xdd)),
-  x('DF /0', 'fild', 'Mw', loading(0xdf, 0, 16)),
-  x('DB /0', 'fild', 'Md', loading(0xdb, 0, 32)),
-  x('DF /5', 'fild', 'Mq', loading(0xdf, 5, 64)),
+  x('DE D9', 'fcompp', '', fixed(compare(2), 0xded9)),
+  x('D9 /0', 'fld', 'Md', loading(['x87.load'], 0xd9, 0, 32)),
+  x('DD /0', 'fld', 'Mq', loading(['x87.load'], 0xdd, 0, 64)),
+  x('DB /5', 'fld', 'Mq', loading(['x87.push'], 0xdb, 5, 80)),
+  x('D9 /0', 'fld', 'Tq', register(['x87.load'], 0xd9)),
+  x('D9 /1', 'fxch', 'Tq', register(['x87.exchange'], 0xd9)),
+  x('D9 /2', 'fst', 'Md', storing(['x87.storeSingle'], 0xd9, 2, 32)),
+  x('D9 /3', 'fstp', 'Md', storing(['x87.storeSingle'], 0xd9, 3, 32)),
+  x('DD /2', 'fst', 'Mq', storing(['x87.storeDouble'], 0xdd, 2, 64)),
+  x('DD /3', 'fstp', 'Mq', storing(['x87.storeDouble'], 0xdd, 3, 64)),
+  x('DB /7', 'fstp', 'Mq', storing(['x87.storeRegister'], 0xdb, 7, 80)),
+  x('DD /2', 'fst', 'Tq', register(['x87.move'], 0xdd)),
+  x('DD /3', 'fstp', 'Tq', register(['x87.move'], 0xdd)),
+  x('DF /0', 'fild', 'Mw', loading(['x87.load'], 0xdf, 0, 16)),
+  x('DB /0', 'fild', 'Md', loading(['x87.load'], 0xdb, 0, 32)),
+  x('DF /5', 'fild', 'Mq', loading(['x87.load'], 0xdf, 5, 64)),
   ...withFeature('sse3', [
-    x('DF /1', 'fisttp', 'Mw', storing(0xdf, 1, 16)),
-    x('DB /1', 'fisttp', 'Md', storing(0xdb, 1, 32)),
-    x('DD /1', 'fisttp', 'Mq', storing(0xdd, 1, 64)),
+    x('DF /1', 'fisttp', 'Mw', storingInteger(0xdf, 1, 16)),
+    x('DB /1', 'fisttp', 'Md', storingInteger(0xdb, 1, 32)),
+    x('DD /1', 'fisttp', 'Mq', storingInteger(0xdd, 1, 64)),
   ]),
-  x('DF /2', 'fist', 'Mw', storing(0xdf, 2, 16)),
-  x('DB /2', 'fist', 'Md', storing(0xdb, 2, 32)),
-  x('DF /3', 'fistp', 'Mw', storing(0xdf, 3, 16)),
-  x('DB /3', 'fistp', 'Md', storing(0xdb, 3, 32)),
-  x('DF /7', 'fistp', 'Mq', storing(0xdf, 7, 64)),
-  x('DF /4', 'fbld', 'Mq', loading(0xdf, 4, 80)),
-  x('DF /6', 'fbstp', 'Mq', storing(0xdf, 6, 80)),
+  x('DF /2', 'fist', 'Mw', storingInteger(0xdf, 2, 16)),
+  x('DB /2', 'fist', 'Md', storingInteger(0xdb, 2, 32)),
+  x('DF /3', 'fistp', 'Mw', storingInteger(0xdf, 3, 16)),
+  x('DB /3', 'fistp', 'Md', storingInteger(0xdb, 3, 32)),
+  x('DF /7', 'fistp', 'Mq', storingInteger(0xdf, 7, 64)),
+  x('DF /4', 'fbld', 'Mq', loading(EXACT, 0xdf, 4, 80)),
+  x('DF /6', 'fbstp', 'Mq', storing(EXACT, 0xdf, 6, 80)),
   ...CONDITIONS.flatMap(([name, code], n) => [
     x(`DA /${n}`, `fcmov${name}`, 'Tq', moving(0xda, code)),
     x(`DB /${n}`, `fcmovn${name}`, 'Tq', moving(0xdb, code + 1)),
   ]),
-  x('DA E9', 'fucompp', '', fixed(0xdae9)),
-  x('DB /5', 'fucomi', 'Tq', comparing(0xdb)),
-  x('DB /6', 'fcomi', 'Tq', comparing(0xdb)),
-  x('DF /5', 'fucomip', 'Tq', comparing(0xdf)),
-  x('DF /6', 'fcomip', 'Tq', comparing(0xdf)),
-  x('DD /4', 'fucom', 'Tq', register(0xdd)),
-  x('DD /5', 'fucomp', 'Tq', register(0xdd)),
-  x('DD /0', 'ffree', 'Tq', register(0xdd)),
+  x('DA E9', 'fucompp', '', fixed(compare(2), 0xdae9)),
+  x('DB /5', 'fucomi', 'Tq', comparing(0xdb, 0)),
+  x('DB /6', 'fcomi', 'Tq', comparing(0xdb, 0)),
+  x('DF /5', 'fucomip', 'Tq', comparing(0xdf, 1)),
+  x('DF /6', 'fcomip', 'Tq', comparing(0xdf, 1)),
+  x('DD /4', 'fucom', 'Tq', register(compare(0), 0xdd)),
+  x('DD /5', 'fucomp', 'Tq', register(compare(1), 0xdd)),
+  x('DD /0', 'ffree', 'Tq', register(['x87.release'], 0xdd)),
   ...Object.entries(NULLARY).map(([hex, name]) =>
     x(
       `D9 ${hex}`,
       name,
       '',
-      fixed(0xd900 | Number.parseInt(hex, 16)),
+      fixed(OWN[name] ?? EXACT, 0xd900 | Number.parseInt(hex, 16)),
       TRANSCENDENTAL.test(name) ? { approximate: true } : {},
     ),
   ),
   // Encodings of the 8087's time that no manual lists any more and every CPU takes.
-  x('DC /2', 'fcom', 'Tq', register(0xd8)),
-  x('DC /3', 'fcomp', 'Tq', register(0xd8)),
-  x('DE /2', 'fcomp', 'Tq', register(0xd8, 1)),
-  x('DD /1', 'fxch', 'Tq', register(0xd9)),
-  x('DF /1', 'fxch', 'Tq', register(0xd9)),
-  x('DF /2', 'fstp', 'Tq', register(0xdd, 1)),
-  x('DF /3', 'fstp', 'Tq', register(0xdd)),
-  x('D9 /3', 'fstpnce', 'Tq', register(0xd9)),
+  x('DC /2', 'fcom', 'Tq', register(compare(0), 0xd8)),
+  x('DC /3', 'fcomp', 'Tq', register(compare(1), 0xd8)),
+  x('DE /2', 'fcomp', 'Tq', register(compare(1), 0xd8, 1)),
+  x('DD /1', 'fxch', 'Tq', register(['x87.exchange'], 0xd9)),
+  x('DF /1', 'fxch', 'Tq', register(['x87.exchange'], 0xd9)),
+  x('DF /2', 'fstp', 'Tq', register(['x87.move'], 0xdd, 1)),
+  x('DF /3', 'fstp', 'Tq', register(['x87.move'], 0xdd)),
+  x('D9 /3', 'fstpnce', 'Tq', register(EXACT, 0xd9)),
   x('DF /0', 'ffreep', 'Tq', (s) => {
-    register(0xdd)(s)
-    fixed(0xddc0)(s)
+    register(['x87.release'], 0xdd)(s)
+    fixed(['x87.release'], 0xddc0)(s)
     rotate(1)(s)
   }),
   x('D9 D0', 'fnop', '', nothing),
