@@ -11,36 +11,46 @@ import { placeAt } from './places.js'
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX (linux/limits.h). */
 const NAME_MAX = 255
 const SIZE_MAX = 65536
+const W_OK = 2
 const value = new Uint8Array(SIZE_MAX)
 /** Attributes that symbolic links do not have: xattr(7). */
 const NO_LINK_HAS = /^user\./
 
 type Use = (hostFd: number) => number
 
-/** Runs `use` on a descriptor of the file; `ofLink` answers for a symbolic link, which cannot be opened. */
-function withPath(task: Task, path: string, follow: boolean, use: Use, ofLink: () => number): number {
+/** What a call does on a descriptor, and whether it changes the file. */
+interface Access {
+  readonly changes: boolean
+  readonly use: Use
+}
+
+/** Makes the access to the file; `ofLink` answers for a symbolic link, which cannot be opened. */
+function withPath(task: Task, path: string, follow: boolean, { changes, use }: Access, ofLink: () => number): number {
   const place = placeAt(task, AT.FDCWD, path)
   if (typeof place === 'number') return place
   const { storage, host } = task.kernel
   const opened = storage.open(place.cwd, place.path, O.RDONLY | O.NONBLOCK | (follow ? 0 : O.NOFOLLOW), 0)
   if (typeof opened === 'number') return !follow && opened === -E.LOOP ? ofLink() : opened
   if (opened.kind === 'device') {
-    const result = use(opened.fd)
+    const isFixed = changes && storage.access(place.cwd, place.path, W_OK, 0) === -E.ROFS
+    const result = isFixed ? err(E.ROFS) : use(opened.fd)
     host.close(opened.fd)
     return result
   }
-  const fd = storage.descriptor(opened.handle, false)
+  const allowed = changes ? storage.mayChange(opened.handle) : 0
+  const fd = allowed < 0 ? allowed : storage.descriptor(opened.handle, false)
   const result = fd < 0 ? fd : use(fd)
   storage.release(opened.handle)
   return result
 }
 
-function withDescriptor(task: Task, fd: number, use: Use): number {
+function withDescriptor(task: Task, fd: number, { changes, use }: Access): number {
   const file = task.process.files.get(fd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
   if (file instanceof HostFile) return use(file.fd)
   if (!(file instanceof StorageFile)) return err(E.BADF)
-  const hostFd = file.storage.descriptor(file.handle, !file.readable)
+  const allowed = changes ? file.storage.mayChange(file.handle) : 0
+  const hostFd = allowed < 0 ? allowed : file.storage.descriptor(file.handle, !file.readable)
   return hostFd < 0 ? hostFd : use(hostFd)
 }
 
@@ -52,23 +62,26 @@ function give(task: Task, address: number, size: number, length: number): number
   return task.memory.copyOut(address, value, length) < 0 ? err(E.FAULT) : length
 }
 
-const get = (task: Task, name: string, address: number, size: number): Use => {
+const reading = (use: Use): Access => ({ changes: false, use })
+const changing = (use: Use): Access => ({ changes: true, use })
+
+const get = (task: Task, name: string, address: number, size: number): Access => {
   const room = value.subarray(0, Math.min(size, SIZE_MAX))
-  return (fd) => give(task, address, size, task.kernel.host.fgetxattr(fd, name, room))
+  return reading((fd) => give(task, address, size, task.kernel.host.fgetxattr(fd, name, room)))
 }
 
-const list = (task: Task, address: number, size: number): Use => {
+const list = (task: Task, address: number, size: number): Access => {
   const room = value.subarray(0, Math.min(size, SIZE_MAX))
-  return (fd) => give(task, address, size, task.kernel.host.flistxattr(fd, room))
+  return reading((fd) => give(task, address, size, task.kernel.host.flistxattr(fd, room)))
 }
 
 /** Reads the new value, then sets it; an errno instead of the use when it cannot be read. */
-function set(task: Task, name: string, address: number, size: number, flags: number): Use | number {
+function set(task: Task, name: string, address: number, size: number, flags: number): Access | number {
   if ((flags & ~3) !== 0) return err(E.INVAL)
   if (!isName(name)) return err(E.RANGE)
   if (size > SIZE_MAX) return err(E['2BIG'])
   if (task.memory.copyIn(address, value, size) < 0) return err(E.FAULT)
-  return (fd) => task.kernel.host.fsetxattr(fd, name, value.subarray(0, size), flags)
+  return changing((fd) => task.kernel.host.fsetxattr(fd, name, value.subarray(0, size), flags))
 }
 
 const byPath = partial('of files that can be opened for reading; a symbolic link itself has none')
@@ -133,8 +146,8 @@ const setter = (number: number, name: string, follow: boolean) =>
     support: byPath,
     args: { path: Path, name: Name, ...IN },
     run(task, { path, name: attribute, value: address, size, flags }) {
-      const use = set(task, attribute, address, size, flags)
-      return typeof use === 'number' ? use : withPath(task, path, follow, use, () => linkRefuses(attribute))
+      const access = set(task, attribute, address, size, flags)
+      return typeof access === 'number' ? access : withPath(task, path, follow, access, () => linkRefuses(attribute))
     },
   })
 
@@ -148,10 +161,12 @@ export const fsetxattr = syscall({
   support: full,
   args: { fd: Fd, name: Name, ...IN },
   run(task, { fd, name, value: address, size, flags }) {
-    const use = set(task, name, address, size, flags)
-    return typeof use === 'number' ? use : withDescriptor(task, fd, use)
+    const access = set(task, name, address, size, flags)
+    return typeof access === 'number' ? access : withDescriptor(task, fd, access)
   },
 })
+
+const remove = (task: Task, name: string): Access => changing((fd) => task.kernel.host.fremovexattr(fd, name))
 
 const remover = (number: number, name: string, follow: boolean) =>
   syscall({
@@ -162,8 +177,7 @@ const remover = (number: number, name: string, follow: boolean) =>
     args: { path: Path, name: Name },
     run(task, { path, name: attribute }) {
       if (!isName(attribute)) return err(E.RANGE)
-      const use: Use = (fd) => task.kernel.host.fremovexattr(fd, attribute)
-      return withPath(task, path, follow, use, () => linkRefuses(attribute))
+      return withPath(task, path, follow, remove(task, attribute), () => linkRefuses(attribute))
     },
   })
 
@@ -176,6 +190,5 @@ export const fremovexattr = syscall({
   returns: Int,
   support: full,
   args: { fd: Fd, name: Name },
-  run: (task, { fd, name }) =>
-    isName(name) ? withDescriptor(task, fd, (hostFd) => task.kernel.host.fremovexattr(hostFd, name)) : err(E.RANGE),
+  run: (task, { fd, name }) => (isName(name) ? withDescriptor(task, fd, remove(task, name)) : err(E.RANGE)),
 })

@@ -471,6 +471,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     },
     descriptor: (handle, writing) => (own(handle) === undefined ? storage.descriptor(handle, writing) : err(E.ACCES)),
     anyDescriptor: (handle) => (own(handle) === undefined ? storage.anyDescriptor(handle) : err(E.ACCES)),
+    mayChange: (handle) => (own(handle) === undefined ? storage.mayChange(handle) : err(E.ACCES)),
     truncateHandle: (handle, length) => (own(handle) === undefined ? storage.truncateHandle(handle, length) : 0),
     fsync: (handle) => (own(handle) === undefined ? storage.fsync(handle) : err(E.INVAL)),
     fdatasync: (handle) => (own(handle) === undefined ? storage.fdatasync(handle) : err(E.INVAL)),

@@ -22,6 +22,8 @@ export interface Storage {
   descriptor(handle: FileHandle, writing: boolean): number
   /** One that names the file, perhaps O_PATH. */
   anyDescriptor(handle: FileHandle): number
+  /** 0, or -EROFS: for calls that change a file through a descriptor that only reads. */
+  mayChange(handle: FileHandle): number
   truncateHandle(handle: FileHandle, length: number): number
   getdents(handle: FileHandle, offset: number, into: Uint8Array): number
   fsync(handle: FileHandle): number

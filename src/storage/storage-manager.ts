@@ -196,6 +196,11 @@ export class StorageManager {
     return this.#handles.anyFd(handle)
   }
 
+  /** Whether the file's attributes may change; its mount may be read-only. */
+  mayChange(handle: FileHandle): number {
+    return this.#changing(handle, () => 0)
+  }
+
   truncateHandle(handle: FileHandle, length: number): number {
     const fd = this.#handles.fd(handle, 'writeFd')
     return fd < 0 ? fd : this.#host.ftruncate(fd, length)
@@ -325,6 +330,9 @@ export class StorageManager {
   }
 
   mknod(cwd: string, path: string, mode: number, device: number): number {
+    // A disk or the host's memory would be a way out of the export: EPERM, as in a user namespace (mknod(2)).
+    const kind = mode & S.IFMT
+    if (this.#confined && (kind === S.IFBLK || kind === S.IFCHR)) return err(E.PERM)
     return this.#makingAt(cwd, path, (walk) => this.#host.mknodat(walk.dirfd, walk.name, mode, device))
   }
 

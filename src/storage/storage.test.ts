@@ -105,6 +105,13 @@ describe('confinement', () => {
   })
 })
 
+test('no device is made where a guest is confined: it would be a way out', () => {
+  const storage = new StorageManager({ host, root })
+  expect(storage.mknod('/', 'disk', S.IFBLK | 0o600, 0xfe00)).toBe(-E.PERM)
+  expect(storage.mknod('/', 'memory', S.IFCHR | 0o600, 0x101)).toBe(-E.PERM)
+  expect(storage.mknod('/', 'fifo', S.IFIFO | 0o600, 0)).toBe(0)
+})
+
 describe('handles', () => {
   test('an unlinked file is read and written until it is released, then the handle is stale', () => {
     const storage = new StorageManager({ host, root })
@@ -229,6 +236,7 @@ describe('mounts', () => {
       write: storage.write(handle, 0, bytes('x')),
       append: storage.append(handle, bytes('x'), { end: 0 }),
       chmodHandle: storage.chmodHandle(handle, 0),
+      mayChange: storage.mayChange(handle),
       truncateHandle: storage.truncateHandle(handle, 0),
       access: storage.access(cwd, 'data', 2, 0),
     }
