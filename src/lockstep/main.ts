@@ -54,8 +54,20 @@ function run(tracer: string): void {
   process.exitCode = outcome.kind === 'failed' ? 2 : outcome.kind === 'differs' || outcome.kind === 'memory' ? 1 : 0
 }
 
-const tracer = tracerProgram()
-if (command.length === 0) complain(`which program?\n${USAGE}`)
-else if (!(count > 0 && skip >= 0)) complain(`--count and --skip are numbers\n${USAGE}`)
-else if ('reason' in tracer) complain(tracer.reason)
-else run(tracer.path)
+/** What the command line asks for. */
+function main(): void {
+  if (command.length === 0) complain(`which program?\n${USAGE}`)
+  else if (!(count > 0 && skip >= 0)) complain(`--count and --skip are numbers\n${USAGE}`)
+  else {
+    const tracer = tracerProgram()
+    if ('reason' in tracer) complain(tracer.reason)
+    else run(tracer.path)
+  }
+}
+
+try {
+  main()
+} catch (error) {
+  // A status of 1, as node's would be, is a difference.
+  complain(error instanceof Error ? (error.stack ?? error.message) : String(error))
+}
