@@ -153,22 +153,15 @@ export function extract(x87: X87State) {
   x87.push(finite(a.negative, a.significand, 1 - length))
 }
 
-/** Constants of D9 E8–EE: sign and exponent, the significand cut to 64 bits, whether the next bit is set. */
-const CONSTANTS: readonly (readonly [number, bigint, boolean])[] = [
-  [0x3fff, 0x8000000000000000n, false],
-  [0x4000, 0xd49a784bcd1b8afen, false],
-  [0x3fff, 0xb8aa3b295c17f0bbn, true],
-  [0x4000, 0xc90fdaa22168c234n, true],
-  [0x3ffd, 0x9a209a84fbcff798n, true],
-  [0x3ffe, 0xb17217f7d1cf79abn, true],
-  [0, 0n, false],
-]
 const UP = 2
 
-/** fld1 … fldz: rounded to 64 bits whatever the precision control, without an exception. */
-export function loadConstant(x87: X87State, index: number): void {
-  const [signAndExponent, significand, next] = CONSTANTS[index] as (typeof CONSTANTS)[number]
-  const exact = index === 0 || index === 6
-  const up = !exact && (x87.context.mode === UP || (x87.context.mode === NEAREST && next))
-  if (x87.room()) x87.setImage(0, up ? significand + 1n : significand, signAndExponent)
+/**
+ * fld1 … fldz: a significand cut to 64 bits and its sign and exponent, above which are the next two bits. Rounded to 64 bits whatever
+ * the precision control, without an exception.
+ */
+export function loadConstant(x87: X87State, significand: bigint, high: number): void {
+  const { mode } = x87.context
+  const next = high >> 16
+  const up = next !== 0 && (mode === UP || (mode === NEAREST && next > 1))
+  if (x87.room()) x87.setImage(0, up ? significand + 1n : significand, high & 0x7fff)
 }

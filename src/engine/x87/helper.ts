@@ -5,7 +5,7 @@
 import { combine, combineTo, extract, loadConstant, remainder, root, scale, toIntegral } from './arithmetic.js'
 import { compareToFlags, compareWith, examine } from './compare.js'
 import { zero } from './extended.js'
-import { load, store } from './memory.js'
+import { load, store, unsigned } from './memory.js'
 import { X87State } from './state.js'
 import { f2xm1, fcos, fpatan, fptan, fsin, fsincos, fyl2x, fyl2xp1 } from './transcendental.js'
 
@@ -38,7 +38,6 @@ const NULLARY: Readonly<Record<number, (x87: X87State) => void>> = {
   29: scale,
   30: fsin,
   31: fcos,
-  ...Object.fromEntries([0, 1, 2, 3, 4, 5, 6].map((n) => [8 + n, (x87: X87State) => loadConstant(x87, n)])),
 }
 
 function exchange(x87: X87State, index: number): void {
@@ -120,6 +119,7 @@ export function makeX87(buffer: ArrayBufferLike): X87Helper {
     x87.begin(task, keepsC1(opcode, modrm))
     const stores = memory && store(x87, opcode, digit)
     if (memory && !stores) load(x87, opcode, digit, low, middle, high)
+    else if (opcode === 0xd9 && digit === 5) loadConstant(x87, unsigned(low, middle), high)
     else if (!stores) registerForm(x87, opcode, digit, modrm & 7, low)
     return x87.finish(stores) ? 1 : 0
   }

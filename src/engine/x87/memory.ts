@@ -19,7 +19,7 @@ import {
 } from './extended.js'
 import { STACK_FAULT, type X87State } from './state.js'
 
-const unsigned = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
+export const unsigned = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 
 // ---- loads --------------------------------------------------------------------------------------------------------------
 

@@ -129,14 +129,25 @@ const NULLARY = {
   FF: 'fcos',
 }
 
-/** Those that have a helper of their own. The constants 1 and 0 are told it. */
+/** A constant: its exponent, a significand cut to 64 bits, and the next two bits (0 when it is exact). */
+const pushing = (exponent: number, high: number, low: number, next: number): Helper => [
+  'x87.constant',
+  (next << 16) | exponent,
+  i64(low, high),
+]
+/** Those that have a helper of their own. */
 const OWN: Readonly<Record<string, Helper>> = {
   fchs: ['x87.sign'],
   fabs: ['x87.sign'],
   ftst: ['x87.test'],
   fxam: ['x87.examine'],
-  fld1: ['x87.push', 0x3fff, i64(0, 0x80000000)],
-  fldz: ['x87.push'],
+  fld1: pushing(0x3fff, 0x80000000, 0, 0),
+  fldl2t: pushing(0x4000, 0xd49a784b, 0xcd1b8afe, 1),
+  fldl2e: pushing(0x3fff, 0xb8aa3b29, 0x5c17f0bb, 3),
+  fldpi: pushing(0x4000, 0xc90fdaa2, 0x2168c234, 3),
+  fldlg2: pushing(0x3ffd, 0x9a209a84, 0xfbcff798, 3),
+  fldln2: pushing(0x3ffe, 0xb17217f7, 0xd1cf79ab, 3),
+  fldz: pushing(0, 0, 0, 0),
   fprem: ['x87.remainder'],
   fsqrt: ['x87.root'],
   frndint: ['x87.integral'],

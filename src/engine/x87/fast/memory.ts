@@ -27,6 +27,16 @@ import {
 const load = fast('load', `${operand('$m', '$se')} ${PUSH}`)
 /** The register in $bits and $high. */
 const push = fast('push', `(set $m $bits) (set $se $high) ${PUSH}`)
+/** A constant: $bits and $high, with the next two bits above it; rounded to 64 bits without an exception. */
+const constant = fast(
+  'constant',
+  `(set $m $bits)
+  (set $se (i32.and $high (i32 0x7fff)))
+  (set $lo (i64.shl (i64.extend_i32_u (i32.shr_u $high (i32 16))) (i64 62)))
+  ${roundsUp('$m')}
+  (set $m (i64.add $m (i64.extend_i32_u $up)))
+  ${PUSH}`,
+)
 
 /** Stores pop unless digit 2 says otherwise; that of integers by truncation is digit 1. */
 const stored = `
@@ -113,6 +123,7 @@ const integral = fast(
 export const fastMemory: readonly Helper[] = [
   load,
   push,
+  constant,
   storeReal('storeDouble', 11, 11, 15360, 'i64.store'),
   storeReal('storeSingle', 8, 40, 16256, 'i64.store32'),
   storeRegister,
