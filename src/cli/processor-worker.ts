@@ -165,6 +165,8 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
     const bytes = known ? Array.from(code, hexByte).join(' ') : 'unreadable'
     complain(`lego: illegal instruction at 0x${task.rip.toString(16)}: ${bytes}\n`)
   }
+  kernel.onOutOfMemory = ({ executable, pid }) =>
+    complain(`lego: out of memory: process ${pid} (${executable}) is killed\n`)
   const status = processor.run()
   if (options.stats !== 'none') {
     const { reportStatistics } = await import('./statistics.js')

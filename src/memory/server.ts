@@ -7,7 +7,7 @@ import { memoryProtocol } from '../wire/memory-protocol.js'
 import { SocketServer } from '../wire/socket-server.js'
 import { dispatcher } from '../wire/transports.js'
 import { Frames } from './frames.js'
-import { LIMIT_DEFAULT, MemoryManager, type MemoryOptions } from './memory-manager.js'
+import { limitDefault, MemoryManager, type MemoryOptions } from './memory-manager.js'
 
 export interface ServeOptions extends MemoryOptions {
   readonly host: Host
@@ -23,7 +23,7 @@ export function serveMemory(options: ServeOptions): never {
   const { host } = options
   const log = options.log ?? ((line) => void host.write(2, new TextEncoder().encode(`lego memory: ${line}\n`)))
   // A manager for each processor, all on the same physical memory: their asids and objects cannot meet.
-  const frames = new Frames(options.limitBytes ?? LIMIT_DEFAULT)
+  const frames = new Frames(options.limitBytes ?? limitDefault())
   const open = () => {
     const manager = new MemoryManager({ source: options.source, frames })
     return { dispatcher: dispatcher(memoryProtocol, manager), close: () => manager.destroy() }

@@ -65,6 +65,8 @@ export class AddressSpaces implements LineSource {
   #vcpus: Vcpus | undefined
   /** The vCPU whose access is being looked at. */
   writer = 0
+  /** Told whose memory is lost. */
+  onOutOfMemory: ((space: AddressSpace) => void) | null = null
 
   constructor(manager: MemoryMethods, bytes: Uint8Array) {
     this.#manager = manager
@@ -365,9 +367,20 @@ export class AddressSpaces implements LineSource {
 
   writeBack(space: number, page: number, from: number): void {
     const bytes = this.#bytes.subarray(from, from + PAGE)
-    // Fails only for memory that is gone, or where the owner is full: no task can be told.
-    if (space > 0) this.#manager.writeBack({ asid: space, page, bytes })
-    else this.#manager.writeBackObject({ object: -space, page, bytes })
+    // Fails otherwise only for memory that is gone, and the ends of files: nobody is to be told.
+    const result =
+      space > 0
+        ? this.#manager.writeBack({ asid: space, page, bytes })
+        : this.#manager.writeBackObject({ object: -space, page, bytes })
+    if (result === err(E.NOMEM)) this.#lose(space)
+  }
+
+  /** The memory manager is full: what it could not take is lost, and nobody who sees the loss may go on. */
+  #lose(space: number): void {
+    for (const one of this.#spaces.values()) {
+      const isConcerned = space > 0 ? one.asid === space : one.vmas.some(({ object }) => object === -space)
+      if (isConcerned) this.onOutOfMemory?.(one)
+    }
   }
 
   onCodeWrite(asid: number, page: number, space: number): boolean {

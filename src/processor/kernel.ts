@@ -60,6 +60,8 @@ export interface Kernel {
   observer: Observer | null
   /** Told when a signal is about to end a process. */
   onFatalSignal: ((task: Task, info: SignalInfo) => void) | null
+  /** Told that a process is killed because the memory manager has no room for what it wrote. */
+  onOutOfMemory: ((process: Process) => void) | null
   /** Process group that the terminal belongs to, as the guest set it. */
   foregroundGroup: number
   /** The process whose end is the end. */

@@ -3,7 +3,7 @@
 // Who provides storage, memory manager, engine and system calls is the composition root's business.
 import { EFD } from '../abi/poll.js'
 import { RLIMIT } from '../abi/resource.js'
-import { SIG } from '../abi/signal.js'
+import { SI, SIG } from '../abi/signal.js'
 import { factsOf } from '../engine/cpu.js'
 import type { EngineHost } from '../engine/host.js'
 import { ExCache } from '../excache/excache.js'
@@ -29,7 +29,7 @@ import { isFailure, type LoadFailure, loadProgram } from './loader.js'
 import { procStorage } from './proc-storage.js'
 import { initialLimits, newAlarm, newScheduling, newSwitches, type Process } from './process.js'
 import { Scheduler } from './scheduler.js'
-import { newActions, PendingSignals } from './signals.js'
+import { newActions, PendingSignals, sendToProcess, signalInfo } from './signals.js'
 import { openStdio } from './stdio.js'
 import type { Storage } from './storage.js'
 import { TimerQueue } from './timers.js'
@@ -122,6 +122,7 @@ export class Processor {
       finalStatus: 0,
       observer: null,
       onFatalSignal: null,
+      onOutOfMemory: null,
       foregroundGroup: 0,
       init: null,
     } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
@@ -133,6 +134,9 @@ export class Processor {
     kernel.scheduler = new Scheduler(kernel, engine, lines, dispatch, this.#eventfd)
     kernel.lifecycle = new Lifecycle(kernel, FIRST_PID)
     this.kernel = kernel
+    spaces.onOutOfMemory = (space) => {
+      for (const process of kernel.processes.values()) if (process.space === space) killForMemory(kernel, process)
+    }
     // The main thread finds the eventfd here: from now on it may send signals.
     Atomics.store(words, (CONTROL_BASE >> 2) + CONTROL.EVENTFD, this.#eventfd)
   }
@@ -207,4 +211,11 @@ export class Processor {
     this.kernel.scheduler.run()
     return this.kernel.finalStatus
   }
+}
+
+/** As the kernel's own out-of-memory killer, with SIGKILL. */
+function killForMemory(kernel: Kernel, process: Process): void {
+  if (process.status >= 0 || process.pending.has(SIG.KILL)) return
+  kernel.onOutOfMemory?.(process)
+  sendToProcess(process, signalInfo(SIG.KILL, SI.KERNEL))
 }

@@ -90,6 +90,10 @@ export class PendingSignals {
     return count
   }
 
+  has(signal: number): boolean {
+    return (this.low & lowBit(signal)) !== 0 || (this.high & highBit(signal)) !== 0
+  }
+
   add(info: SignalInfo): void {
     const { signal } = info
     const known = this.#infos.get(signal)
