@@ -11,7 +11,7 @@ import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
 import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
-import { componentsOf, type Mount } from './mounts.js'
+import { componentsOf, type Mount, normalise } from './mounts.js'
 import { type Root, Walk } from './walk.js'
 
 export interface StorageOptions {
@@ -47,6 +47,8 @@ export class StorageManager {
   #handles: Handles
   #directories: Directories
   #status = newFileStatus()
+  /** Where the host had the sources of the mounts at the start. */
+  readonly #exports: readonly { readonly source: string; readonly target: string }[]
 
   /** Throws when a root or mount source cannot be opened: that is the command line's error. */
   constructor(options: StorageOptions) {
@@ -59,6 +61,7 @@ export class StorageManager {
       if (fd < 0) throw new Error(`cannot export ${mount.source}: ${errnoName(fd)}`)
       return { mount, fd, components: componentsOf(mount.target) }
     })
+    this.#exports = roots.map(({ fd, mount }) => ({ source: this.#hostPath(fd) ?? mount.source, target: mount.target }))
     this.#walk = new Walk(host, roots, this.#confined)
     this.#otherWalk = new Walk(host, roots, this.#confined)
     this.#directories = new Directories(host)
@@ -149,11 +152,21 @@ export class StorageManager {
     })
   }
 
-  /** The canonical path of an open directory, as the `cwd` of later calls. Within an export: the one it was opened at. */
+  /** The canonical path of an open directory, as the `cwd` of later calls, also after it was renamed. */
   directoryOf(handle: FileHandle): string | number {
-    if (this.#confined) return handle.path
     const fd = this.#handles.anyFd(handle)
-    return fd < 0 ? fd : (this.#hostPath(fd) ?? handle.path)
+    if (fd < 0) return fd
+    const hostPath = this.#hostPath(fd)
+    if (hostPath === null) return handle.path
+    return this.#confined ? this.#guestPath(hostPath, handle.path) : hostPath
+  }
+
+  /** Where a guest sees a place of the host; the path that it knew before where that is still right, or where it sees it no more. */
+  #guestPath(hostPath: string, before: string): string {
+    const seen = this.#exports
+      .filter(({ source }) => hostPath === source || hostPath.startsWith(source === '/' ? '/' : `${source}/`))
+      .map(({ source, target }) => normalise(`${target}/${hostPath.slice(source.length)}`))
+    return seen.includes(before) ? before : (seen.at(-1) ?? before)
   }
 
   // By handle

@@ -138,6 +138,18 @@ describe('handles', () => {
     expect(storage.openHandles).toBe(2)
   })
 
+  test.each(['/', '/far/away'])('a renamed directory below %s is where it is now', (top) => {
+    const mounts = [{ source: join(base, 'outside'), target: '/far/away', readOnly: false }]
+    const storage = new StorageManager({ host, root, mounts })
+    expect(storage.mkdir(top, 'first', 0o700)).toBe(0)
+    const { handle } = opened(storage.open(top, 'first', O.RDONLY | O.DIRECTORY, 0))
+    const below = (name: string): string => (top === '/' ? `/${name}` : `${top}/${name}`)
+    expect(storage.directoryOf(handle)).toBe(below('first'))
+    expect(storage.rename(top, 'first', top, 'second', 0)).toBe(0)
+    expect(storage.directoryOf(handle)).toBe(below('second'))
+    storage.release(handle)
+  })
+
   test('another storage manager opens a handle again by its path', () => {
     const { handle } = opened(new StorageManager({ host, root }).open('/', 'file', O.RDONLY, 0))
     const other = new StorageManager({ host, root })
