@@ -6,6 +6,7 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
+import { hasRoom, isData } from '../src/processor/memory-limits.js'
 import { isProcHandle } from '../src/processor/proc-storage.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
@@ -31,22 +32,8 @@ const HINT_FLAGS =
   MAP.UNINITIALIZED |
   MAP.FIXED_NOREPLACE
 
-const isData = ({ prot, flags }: { readonly prot: number; readonly flags: number }): boolean =>
-  (prot & PROT.WRITE) !== 0 && (flags & (MAP.SHARED | MAP.GROWSDOWN)) === 0
-
-/** Whether RLIMIT_AS and RLIMIT_DATA leave room for more (may_expand_vm, mm/mmap.c). */
-function mayExpand({ process, space }: Task, length: number, data: boolean): boolean {
-  const all = process.limits[RLIMIT.AS]!.current
-  const ofData = process.limits[RLIMIT.DATA]!.current
-  if (all === Infinity && ofData === Infinity) return true
-  let total = length
-  let dataTotal = length
-  for (const vma of space.vmas) {
-    total += vma.end - vma.start
-    if (isData(vma)) dataTotal += vma.end - vma.start
-  }
-  return total <= all && (!data || dataTotal <= ofData)
-}
+const mayExpand = ({ process, space }: Task, length: number, data: boolean): boolean =>
+  hasRoom(process.limits, space.vmas, length, data)
 
 /** MAP_POPULATE: pages that cannot be brought in are left to later. */
 function populated(task: Task, address: number, length: number, prot: number, flags: number): number {

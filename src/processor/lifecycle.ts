@@ -122,7 +122,7 @@ export class Lifecycle {
       cwd: process.fs.cwd,
       credentials: afterExec(process.credentials),
       random,
-      stackLimit: process.limits[RLIMIT.STACK]!.current,
+      limits: process.limits,
     })
     if (isFailure(loaded)) return loaded
     for (const other of [...process.tasks]) if (other !== task) this.#endTask(other)

@@ -6,6 +6,7 @@ import { ET, PF, PHDR_SIZE, PT } from '../abi/elf.js'
 import { E } from '../abi/errno.js'
 import { O, PATH_MAX } from '../abi/fcntl.js'
 import { MAP, PROT } from '../abi/mman.js'
+import { RLIMIT } from '../abi/resource.js'
 import { S } from '../abi/stat.js'
 import type { CpuFacts } from '../engine/cpu.js'
 import { textOfPath } from '../lib/path-text.js'
@@ -14,6 +15,8 @@ import { PAGE, TASK_SIZE } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
 import type { Credentials } from './credentials.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
+import { hasRoom, isData } from './memory-limits.js'
+import type { Limits } from './process.js'
 import { argumentsSize, buildStack, type StackContents } from './program-stack.js'
 import { parseScript } from './script.js'
 import { signalStackMinimum } from './signal-state.js'
@@ -38,7 +41,7 @@ export interface ProgramRequest {
   readonly cwd: string
   readonly credentials: Credentials
   readonly random: Uint8Array
-  readonly stackLimit: number
+  readonly limits: readonly Limits[]
 }
 
 export interface LoadedProgram {
@@ -148,7 +151,7 @@ function loadElf(
   const interpreter = image.segments.find(({ type }) => type === PT.INTERP)
   if (interpreter !== undefined) return refusedInterpreter(storage, request.cwd, handle, interpreter)
   const space = spaces.create()
-  space.stackLimit = request.stackLimit
+  space.stackLimit = request.limits[RLIMIT.STACK]!.current
   const sp = mapProgram(spaces, space, image, cpu, request, handle)
   if (typeof sp !== 'number') {
     spaces.release(space)
@@ -211,7 +214,7 @@ function mapProgram(
 ): number | LoadFailure {
   const stack = stackOf(image, cpu, request)
   if (stack === null) return failure(E['2BIG'], 'Argument list too long')
-  const failed = mapStack(spaces, space, image, stack.sp) ?? mapImage(spaces, space, image, handle)
+  const failed = mapStack(spaces, space, image, stack.sp) ?? mapImage(spaces, space, image, handle, request.limits)
   if (failed !== null) return failed
   if (image.entry + biasOf(image) >= TASK_SIZE) return fatal(E.INVAL, 'malformed: its entry is out of range')
   if (space.memory.copyOut(stack.sp, stack.bytes) < 0) return fatal(E.FAULT, 'malformed: a segment covers its stack')
@@ -222,14 +225,20 @@ function mapProgram(
   return stack.sp
 }
 
-function mapImage(spaces: AddressSpaces, space: AddressSpace, image: ElfImage, handle: FileHandle): LoadFailure | null {
+function mapImage(
+  spaces: AddressSpaces,
+  space: AddressSpace,
+  image: ElfImage,
+  handle: FileHandle,
+  limits: readonly Limits[],
+): LoadFailure | null {
   const bias = biasOf(image)
   let brk = 0
   // Only the first may not lie over what is there.
   let placement: number = MAP.FIXED | MAP.FIXED_NOREPLACE
   for (const segment of image.segments) {
     if (segment.type !== PT.LOAD) continue
-    const failed = outOfRange(segment) ?? mapSegment(spaces, space, segment, bias, placement, handle)
+    const failed = outOfRange(segment) ?? mapSegment(spaces, space, segment, bias, placement, handle, limits)
     if (failed !== null) return failed
     placement = MAP.FIXED
     brk = Math.max(brk, segment.address + bias + segment.memorySize)
@@ -248,6 +257,8 @@ function outOfRange({ address, offset, fileSize, memorySize, aligned }: Segment)
   return null
 }
 
+const overLimit = fatal(E.NOMEM, 'it is larger than its address space may be (ulimit -v, ulimit -d, --memory-limit)')
+
 /** elf_load: what the file has of the segment, then its .bss, which may be written whatever the segment says. */
 function mapSegment(
   spaces: AddressSpaces,
@@ -256,6 +267,7 @@ function mapSegment(
   bias: number,
   placement: number,
   handle: FileHandle,
+  limits: readonly Limits[],
 ): LoadFailure | null {
   const address = segment.address + bias
   const start = address - (address % PAGE)
@@ -265,11 +277,13 @@ function mapSegment(
   const prot = protOf(segment)
   const base = { object: 0, maxProt: 0 }
   if (filePages > start) {
+    const length = filePages - start
+    if (!hasRoom(limits, space.vmas, length, isData({ prot, flags: 0 }))) return overLimit
     const result = spaces.map(space, {
       ...base,
       prot,
       address: start,
-      length: filePages - start,
+      length,
       flags: MAP.PRIVATE | placement,
       // Beyond every file that there is, one place is as good as another.
       offset: Math.min(segment.offset - (address - start), OFFSET_MAX),
@@ -290,11 +304,13 @@ function mapSegment(
   }
   const bssStart = Math.max(filePages, start)
   if (memoryEnd > bssStart) {
+    const length = Math.ceil((memoryEnd - bssStart) / PAGE) * PAGE
+    if (!hasRoom(limits, space.vmas, length, true)) return overLimit
     const result = spaces.map(space, {
       ...base,
       prot: PROT.READ | PROT.WRITE | (prot & PROT.EXEC),
       address: bssStart,
-      length: Math.ceil((memoryEnd - bssStart) / PAGE) * PAGE,
+      length,
       flags: MAP.PRIVATE | MAP.FIXED | MAP.ANONYMOUS,
       offset: 0,
       file: '',
@@ -317,7 +333,7 @@ function stackOf(image: ElfImage, cpu: CpuFacts, request: ProgramRequest): Retur
     auxv: auxvOf(image, cpu, credentials),
   }
   // fs/exec.c, bprm_stack_limits: strings may take a quarter of the stack, at most 6 MiB, at least 128 KiB.
-  const limit = Math.max(Math.min(request.stackLimit / 4, 6 << 20), STACK_INITIAL)
+  const limit = Math.max(Math.min(request.limits[RLIMIT.STACK]!.current / 4, 6 << 20), STACK_INITIAL)
   return argumentsSize(contents) > limit ? null : buildStack(STACK_TOP, contents)
 }
 

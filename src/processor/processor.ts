@@ -162,7 +162,7 @@ export class Processor {
       cwd,
       credentials,
       random,
-      stackLimit: limits[RLIMIT.STACK]!.current,
+      limits,
     })
     if (isFailure(loaded)) return loaded
     const files = new FileTable()

@@ -158,7 +158,16 @@ static void mappings(void) {
   printf("%s, %d\n", strerrorname_np(errno), made > 30000 && made < 33000);
 }
 
-int main(void) {
+static const char *self;
+static void execution(void) {
+  limit(RLIMIT_AS, 300 << 10, RLIM_INFINITY);
+  execl(self, self, (char *)0);
+  printf("%s\n", strerrorname_np(errno));
+}
+
+int main(int argc, char **argv) {
+  self = argv[0];
+  in_child("execution", execution);
   in_child("descriptors", descriptors);
   in_child("file size", file_size);
   in_child("huge offset", huge_offset);
