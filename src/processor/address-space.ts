@@ -20,6 +20,9 @@ const MMAP_TOP = 0x7ffff7fff000
 
 export type MapRequest = Omit<Parameters<MemoryMethods['map']>[0], 'asid'>
 
+/** Past every address and length, and exact on the wire: a guest may ask for anything. Keeps what makes a value unaligned. */
+const bounded = (value: number): number => (value > 2 ** 52 ? 2 ** 52 + (value % PAGE) : value)
+
 const pageUp = (value: number): number => Math.ceil(value / PAGE) * PAGE
 
 export class AddressSpace {
@@ -152,7 +155,9 @@ export class AddressSpaces implements LineSource {
 
   // The calls of mmap(2) and its family: results as the system calls'.
 
-  map(space: AddressSpace, request: MapRequest): number {
+  map(space: AddressSpace, wanted: MapRequest): number {
+    const { address, length, offset } = wanted
+    const request = { ...wanted, address: bounded(address), length: bounded(length), offset: bounded(offset) }
     const fixed = (request.flags & MAP.FIXED) !== 0
     // A private mapping starts with what shared ones have stored.
     if (request.file !== '') this.syncFile(request.file)
@@ -174,7 +179,7 @@ export class AddressSpaces implements LineSource {
   unmap(space: AddressSpace, address: number, length: number): number {
     this.#vcpus?.quiesce()
     this.#flushShared(space, address, address + length)
-    const change = this.#manager.unmap({ asid: space.asid, address, length })
+    const change = this.#manager.unmap({ asid: space.asid, address: bounded(address), length: bounded(length) })
     applyChange(space.vmas, change)
     if (change.result >= 0) this.#forget(space, address, pageUp(length), true)
     return change.result
@@ -182,7 +187,12 @@ export class AddressSpaces implements LineSource {
 
   protect(space: AddressSpace, address: number, length: number, prot: number): number {
     this.#vcpus?.quiesce()
-    const change = this.#manager.protect({ asid: space.asid, address, length, prot })
+    const change = this.#manager.protect({
+      asid: space.asid,
+      address: bounded(address),
+      length: bounded(length),
+      prot,
+    })
     applyChange(space.vmas, change)
     if (change.start === change.end) return change.result
     for (const vma of change.vmas) {
@@ -209,7 +219,14 @@ export class AddressSpaces implements LineSource {
       this.#forget(space, oldAddress, pageUp(oldLength), false)
     }
     if ((flags & MREMAP.FIXED) !== 0) this.#flushShared(space, newAddress, newAddress + newLength)
-    const change = this.#manager.remap({ asid: space.asid, oldAddress, oldLength, newLength, flags, newAddress })
+    const change = this.#manager.remap({
+      asid: space.asid,
+      oldAddress: bounded(oldAddress),
+      oldLength: bounded(oldLength),
+      newLength: bounded(newLength),
+      flags,
+      newAddress: bounded(newAddress),
+    })
     applyChange(space.vmas, change)
     if (change.result < 0) return change.result
     if (change.result !== oldAddress) {
@@ -222,7 +239,7 @@ export class AddressSpaces implements LineSource {
   }
 
   brk(space: AddressSpace, address: number): number {
-    const change = this.#manager.brk({ asid: space.asid, address })
+    const change = this.#manager.brk({ asid: space.asid, address: bounded(address) })
     applyChange(space.vmas, change)
     this.#forgetUnmapped(space, change)
     return change.result
@@ -237,7 +254,7 @@ export class AddressSpaces implements LineSource {
   discard(space: AddressSpace, address: number, length: number): number {
     this.#vcpus?.quiesce()
     this.#flushShared(space, address, address + length)
-    const result = this.#manager.discard({ asid: space.asid, address, length })
+    const result = this.#manager.discard({ asid: space.asid, address: bounded(address), length: bounded(length) })
     if (result !== -E.INVAL && length > 0) this.#forget(space, address, pageUp(length), true)
     return result
   }

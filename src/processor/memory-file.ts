@@ -38,6 +38,8 @@ export class MemoryFile extends Description {
   }
 
   resize(size: number): number {
+    // Sizes are exact numbers here; tmpfs would go on to 2^63.
+    if (size > Number.MAX_SAFE_INTEGER) return err(E.FBIG)
     const { size: before } = this
     if (size < before && (this.seals & F_SEAL.SHRINK) !== 0) return err(E.PERM)
     if (size > before && (this.seals & F_SEAL.GROW) !== 0) return err(E.PERM)
