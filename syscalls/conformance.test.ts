@@ -4,14 +4,13 @@ import { execFileSync, type SpawnSyncOptionsWithStringEncoding, spawnSync } from
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { needing } from '../fixtures/requirements.js'
 
 const root = resolve(__dirname, '..')
 const sources = join(__dirname, 'conformance')
 const programs = readdirSync(sources)
   .filter((name) => name.endsWith('.c'))
   .map((name) => name.slice(0, -2))
-const hasCompiler = spawnSync('gcc', ['--version']).status === 0
-const onThisMachine = process.platform === 'linux' && process.arch === 'x64'
 
 let place = ''
 beforeAll(() => {
@@ -36,19 +35,15 @@ function outcomeIn(directory: string, command: string, args: readonly string[]):
   return { lines: stdout.split('\n'), status, signal, stderr }
 }
 
-if (!hasCompiler || !onThisMachine) {
-  test.skip('the calls answer as natively: needs gcc on x86-64 Linux', () => {})
-} else {
-  test.each(programs)(
-    'the calls of %s answer as natively',
-    (name) => {
-      const program = join(place, name)
-      execFileSync('gcc', ['-static', '-O1', '-w', '-o', program, join(sources, `${name}.c`)])
-      const native = outcomeIn(join(place, `${name}.native`), program, [])
-      const ours = outcomeIn(join(place, `${name}.lego`), process.execPath, [join(root, 'bin/lego'), 'run', program])
-      expect(native.lines.length).toBeGreaterThan(10)
-      expect(ours).toEqual(native)
-    },
-    120_000,
-  )
-}
+needing('compiler').each(programs)(
+  'the calls of %s answer as natively',
+  (name) => {
+    const program = join(place, name)
+    execFileSync('gcc', ['-static', '-O1', '-w', '-o', program, join(sources, `${name}.c`)])
+    const native = outcomeIn(join(place, `${name}.native`), program, [])
+    const ours = outcomeIn(join(place, `${name}.lego`), process.execPath, [join(root, 'bin/lego'), 'run', program])
+    expect(native.lines.length).toBeGreaterThan(10)
+    expect(ours).toEqual(native)
+  },
+  120_000,
+)

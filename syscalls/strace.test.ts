@@ -1,17 +1,15 @@
 // `lego run --strace` beside strace(1) itself: strace/probe.c makes the calls, and both must print the same lines but for addresses, pids and times.
 // Needs strace, gcc and x86-64 Linux; without them the test is skipped.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { BUSYBOX, missing, needing } from '../fixtures/requirements.js'
 
 jest.setTimeout(120_000)
 
 const legoPath = resolve(__dirname, '..', 'bin', 'lego')
-const onThisMachine = process.platform === 'linux' && process.arch === 'x64'
-const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
-/** A container may forbid ptrace(2). */
-const canTrace = onThisMachine && works('strace', '-o', '/dev/null', '/bin/true') && works('gcc', '--version')
+const canTrace = missing('strace') === undefined
 
 let place = ''
 let probe = ''
@@ -46,12 +44,11 @@ function traceOf(name: string, command: string, args: readonly string[]): string
     .filter((line) => !/^(---|<\.\.\.) *(SIGCHLD|clone)|waitid|^set_robust_list|unfinished/.test(line))
 }
 
-const busybox = '/bin/busybox'
-const testWithBusybox = existsSync(busybox) ? test : test.skip
+const testWithBusybox = needing('busybox')
 
 testWithBusybox('a call that waits is printed in two parts when another task has something to say', () => {
   const script = '(exit 3); exit 4'
-  const options = ['run', '-e', 'trace=wait4', busybox, 'sh', '-c', script]
+  const options = ['run', '-e', 'trace=wait4', BUSYBOX, 'sh', '-c', script]
   const { stderr, status } = spawnSync(process.execPath, [legoPath, ...options], { encoding: 'utf8' })
   expect(status).toBe(4)
   expect(stderr).toMatch(/^\[pid +\d+\] wait4\(-1, {2}<unfinished \.\.\.>$/m)
@@ -60,7 +57,7 @@ testWithBusybox('a call that waits is printed in two parts when another task has
   expect(stderr).toMatch(/^\+\+\+ exited with 4 \+\+\+$/m)
 })
 
-const testIfTraced = canTrace ? test : test.skip
+const testIfTraced = needing('strace')
 
 testIfTraced('calls, signals and ends are printed as strace prints them', () => {
   const native = traceOf('native', 'strace', ['-f'])

@@ -1,9 +1,10 @@
 // Compares every table and structure of src/abi with this machine's C headers: a C program prints the headers' numbers.
 // Skipped where there is no gcc or the machine is not x86-64 Linux: the headers would be others.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { needing } from '../../fixtures/requirements.js'
 import { AUX } from './auxv.js'
 import { DIRENT, DT as DIRENT_TYPE } from './dirent.js'
 import { DT, EHDR, EHDR_SIZE, EI, ELFCLASS, ELFDATA, EM, ET, PF, PHDR, PHDR_SIZE, PT, R_X86_64 } from './elf.js'
@@ -307,9 +308,7 @@ const LAYOUTS: readonly (readonly [expression: string, ours: number])[] = [
   [at('Elf64_Phdr', 'p_align'), PHDR.ALIGN],
 ]
 
-const canCompile =
-  process.platform === 'linux' && process.arch === 'x64' && spawnSync('gcc', ['--version']).error === undefined
-const whenCompiling = canCompile ? test : test.skip
+const whenCompiling = needing('compiler')
 
 function valuesInC(expressions: readonly string[]): number[] {
   const directory = mkdtempSync(join(tmpdir(), 'abi-'))

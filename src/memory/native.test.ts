@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { needing } from '../../fixtures/requirements.js'
 import { E } from '../abi/errno.js'
 import { MAP, MREMAP, PROT } from '../abi/mman.js'
 import { Prng, testSeed } from '../lib/prng.js'
@@ -105,10 +106,8 @@ class Replay {
   }
 }
 
-const hasCompiler = spawnSync('gcc', ['--version']).status === 0
-
-// Skipped without gcc: the truth is a C program on the host's kernel.
-;(hasCompiler ? test : test.skip)('random layout calls answer, protect and keep bytes as on the host kernel', () => {
+// The truth is a C program on the host's kernel.
+needing('compiler')('random layout calls answer, protect and keep bytes as on the host kernel', () => {
   const seed = testSeed()
   const random = new Prng(seed)
   const directory = mkdtempSync(join(tmpdir(), 'lego-oracle-'))
