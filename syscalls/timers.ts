@@ -63,6 +63,13 @@ function nextOf({ valueNsec }: Setting, { nowNsec, aheadNsec }: TimerClock, abso
   return absolute ? valueNsec - aheadNsec() : nowNsec() + valueNsec
 }
 
+/** A timer has been set: one that is due already expires, and the setting before goes to `old` where that is asked for. */
+function afterSetting(task: Task, clock: TimerClock, old: number, before: Setting): number {
+  clock.queue.expire(clock.nowNsec())
+  task.kernel.scheduler.timersChanged()
+  return old === 0 ? 0 : writeSetting(task, old, before)
+}
+
 interface Notice {
   readonly signal: number
   readonly valueLow: number
@@ -136,9 +143,7 @@ export const timer_settime = syscall({
     timer.forget()
     const next = nextOf(setting, clock, (flags & TIMER_ABSTIME) !== 0)
     timer.timer.set(next, next === Infinity ? 0 : setting.intervalNsec)
-    clock.queue.expire(clock.nowNsec())
-    task.kernel.scheduler.timersChanged()
-    return old === 0 ? 0 : writeSetting(task, old, before)
+    return afterSetting(task, clock, old, before)
   },
 })
 
@@ -228,9 +233,7 @@ export const timerfd_settime = syscall({
     const clock = timerClock(task, file.clock) as TimerClock
     const before = settingOf(file.timer, clock)
     file.set(nextOf(setting, clock, (flags & TFD.TIMER_ABSTIME) !== 0), setting.intervalNsec)
-    clock.queue.expire(clock.nowNsec())
-    task.kernel.scheduler.timersChanged()
-    return old === 0 ? 0 : writeSetting(task, old, before)
+    return afterSetting(task, clock, old, before)
   },
 })
 

@@ -4,11 +4,12 @@
 
 import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, join, resolve } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { type Difference, differences, unsteady } from './compare-differences.js'
 import { junitReport } from './compare-junit.js'
 import { inFreshDirectory, type Observation, observe } from './compare-observe.js'
 import { readRecording, writeRecording } from './compare-record.js'
+import { parseArguments } from './parse-arguments.js'
 
 const equal = 0
 const different = 1
@@ -191,12 +192,6 @@ export const compareCommand = {
     const command = this.parser(host).action((name: string, args: string[], options: Options) => {
       status = compareOrComplain(name, args, options, host)
     })
-    try {
-      command.parse(argv as string[], { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? equal : usage
-    }
-    return status
+    return parseArguments(command, argv) ?? status
   },
 } as const

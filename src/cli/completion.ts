@@ -1,9 +1,9 @@
 // `lego completion bash|zsh|fish`: a script that completes commands, options and their values in that shell, from the commands' own options.
 // What follows the program is the program's: files are offered there.
-import { Argument, Command, CommanderError } from 'commander'
+import { Argument, Command } from 'commander'
 import type { Command as LegoCommand, OptionHelp } from './commands.js'
+import { parseArguments } from './parse-arguments.js'
 
-const USAGE = 2
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof SHELLS)[number]
 
@@ -164,12 +164,8 @@ export const completionCommand = {
       .action((shell: Shell) => {
         chosen = shell
       })
-    try {
-      command.parse(argv as string[], { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? 0 : USAGE
-    }
+    const ended = parseArguments(command, argv)
+    if (ended !== undefined) return ended
     const completed = await Promise.all(
       commands.map(async ({ name, summary, options }) => ({ name, summary, options: await options() })),
     )

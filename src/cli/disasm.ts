@@ -1,11 +1,11 @@
 // `lego disasm PROGRAM`: the program's machine code as text, with its functions' names, and a mark at each instruction that the engine does not cover.
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { Listing, SYNTAXES, type Syntax } from './disassembly.js'
 import { readSymbols } from './elf-symbols.js'
 import { type Code, codeOf } from './instruction-scan.js'
+import { parseArguments, USAGE } from './parse-arguments.js'
 
-const USAGE = 2
 /** Characters that are written at once. */
 const PIECE = 65536
 
@@ -89,12 +89,6 @@ export const disasmCommand = {
         process.stderr.write(`lego disasm: ${program}: ${(error as Error).message}\n`)
       }
     })
-    try {
-      command.parse(argv as string[], { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? 0 : USAGE
-    }
-    return status
+    return parseArguments(command, argv) ?? status
   },
 } as const

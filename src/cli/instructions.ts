@@ -1,13 +1,13 @@
 // `lego instructions`: the instruction forms that the table covers, by the cpuid feature they belong to; with programs, the forms
 // these have that it does not. The scan is loaded when it is wanted: iced-x86 takes its time.
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { CPU_MAX } from '../x86/features.js'
 import type { Form } from '../x86/form.js'
 import { FORMS } from '../x86/table.js'
 import type { Scan } from './instruction-scan.js'
+import { parseArguments, USAGE } from './parse-arguments.js'
 
-const USAGE = 2
 const FAILED = 1
 const BASELINE = 'x86-64'
 
@@ -103,12 +103,6 @@ export const instructionsCommand = {
       if (programs.length === 0) process.stdout.write(listForms(format))
       else status = scan(programs, format)
     })
-    try {
-      command.parse(argv as string[], { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? 0 : USAGE
-    }
-    return status
+    return parseArguments(command, argv) ?? status
   },
 } as const

@@ -1,12 +1,12 @@
 // `lego memory --listen unix:PATH`: a memory component as a process of its own, until a signal ends it.
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { linuxHost } from '../host/linux.js'
 import { serveMemory } from '../memory/server.js'
 import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
+import { parseArguments, USAGE } from './parse-arguments.js'
 import { parseSize } from './run-options.js'
 
-const USAGE = 2
 const FAILED = 1
 
 interface Options {
@@ -71,12 +71,6 @@ export const memoryCommand = {
     const command = this.parser().action((options: Options) => {
       status = serve(options)
     })
-    try {
-      command.parse(argv as string[], { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? 0 : USAGE
-    }
-    return status
+    return parseArguments(command, argv) ?? status
   },
 } as const

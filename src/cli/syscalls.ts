@@ -1,9 +1,8 @@
 // `lego syscalls`: prints the table of system calls; the forms are in syscall-listing.ts.
 import { Chalk } from 'chalk'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { parseArguments } from './parse-arguments.js'
 import { FORMATS, type Format, listSyscalls } from './syscall-listing.js'
-
-const USAGE = 2
 
 function print(format: Format): void {
   const chalk = new Chalk({ level: process.stdout.isTTY ? 1 : 0 })
@@ -26,12 +25,6 @@ export const syscallsCommand = {
 
   async run(argv: readonly string[]): Promise<number> {
     const command = this.parser().action(({ format }: { format: Format }) => print(format))
-    try {
-      command.parse(argv as string[], { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? 0 : USAGE
-    }
-    return 0
+    return parseArguments(command, argv) ?? 0
   },
 } as const
