@@ -21,8 +21,10 @@ function changeable(task: Task, fd: number): Description | undefined {
   return file === undefined || (file.flags & O.PATH) !== 0 ? undefined : file
 }
 
-function check(task: Task, dirfd: number, path: string, mode: number, flags: number): number {
-  if ((mode & ~7) !== 0 || (flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
+const checkMode = ({ mode, flags = 0 }: { readonly mode: number; readonly flags?: number }): number =>
+  (mode & ~7) !== 0 || (flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0 ? err(E.INVAL) : 0
+
+function mayAccess(task: Task, dirfd: number, path: string, mode: number, flags: number): number {
   const { storage } = task.kernel
   if (path === '' && (flags & AT.EMPTY_PATH) !== 0) {
     if (dirfd === AT.FDCWD) return storage.access('/', task.process.fs.cwd, mode, flags & AT.EACCESS)
@@ -40,7 +42,8 @@ export const access = syscall({
   returns: Int,
   support: full,
   args: { path: Path, mode: AccessMode },
-  run: (task, { path, mode }) => check(task, AT.FDCWD, path, mode, 0),
+  check: checkMode,
+  run: (task, { path, mode }) => mayAccess(task, AT.FDCWD, path, mode, 0),
 })
 
 export const faccessat = syscall({
@@ -49,7 +52,8 @@ export const faccessat = syscall({
   returns: Int,
   support: full,
   args: { dirfd: DirFd, path: Path, mode: AccessMode },
-  run: (task, { dirfd, path, mode }) => check(task, dirfd, path, mode, 0),
+  check: checkMode,
+  run: (task, { dirfd, path, mode }) => mayAccess(task, dirfd, path, mode, 0),
 })
 
 export const faccessat2 = syscall({
@@ -58,7 +62,8 @@ export const faccessat2 = syscall({
   returns: Int,
   support: full,
   args: { dirfd: DirFd, path: Path, mode: AccessMode, flags: AccessFlags },
-  run: (task, { dirfd, path, mode, flags }) => check(task, dirfd, path, mode, flags),
+  check: checkMode,
+  run: (task, { dirfd, path, mode, flags }) => mayAccess(task, dirfd, path, mode, flags),
 })
 
 function changeMode(task: Task, dirfd: number, path: string, mode: number): number {
@@ -293,8 +298,8 @@ export const truncate = syscall({
   returns: Int,
   support: full,
   args: { path: Path, length: Offset },
+  check: ({ length }) => (length < 0 ? err(E.INVAL) : 0),
   run(task, { path, length }) {
-    if (length < 0) return err(E.INVAL)
     const place = placeAt(task, AT.FDCWD, path)
     if (typeof place === 'number') return place
     const limited = mayHaveSize(task, length)

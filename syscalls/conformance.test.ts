@@ -35,14 +35,35 @@ function outcomeIn(directory: string, command: string, args: readonly string[]):
   return { lines: stdout.split('\n'), status, signal, stderr }
 }
 
-needing('compiler').each(programs)(
+function compiled(name: string): string {
+  const program = join(place, name)
+  execFileSync('gcc', ['-static', '-O1', '-w', '-o', program, join(sources, `${name}.c`)])
+  return program
+}
+
+const lego = (directory: string, ...args: readonly string[]): Outcome =>
+  outcomeIn(join(place, directory), process.execPath, [join(root, 'bin/lego'), 'run', ...args])
+
+const testWithCompiler = needing('compiler')
+
+testWithCompiler.each(programs)(
   'the calls of %s answer as natively',
   (name) => {
-    const program = join(place, name)
-    execFileSync('gcc', ['-static', '-O1', '-w', '-o', program, join(sources, `${name}.c`)])
+    const program = compiled(name)
     const native = outcomeIn(join(place, `${name}.native`), program, [])
-    const ours = outcomeIn(join(place, `${name}.lego`), process.execPath, [join(root, 'bin/lego'), 'run', program])
     expect(native.lines.length).toBeGreaterThan(10)
+    expect(lego(`${name}.lego`, program)).toEqual(native)
+  },
+  120_000,
+)
+
+// There the names are resolved by lego, not by the host.
+testWithCompiler.each(['paths', 'directory'])(
+  'the calls of %s answer as natively below --root',
+  (name) => {
+    const program = compiled(name)
+    const native = outcomeIn(join(place, `${name}.native-again`), program, [])
+    const ours = lego(`${name}.below`, '--root', place, '--cwd', `/${name}.below`, `/${name}`)
     expect(ours).toEqual(native)
   },
   120_000,

@@ -22,12 +22,19 @@ export type ArgumentValues<A extends ArgumentTypes> = {
   readonly [K in keyof A]: A[K] extends ArgumentType<infer T> ? T : never
 }
 
+/** The arguments that are in registers. */
+type Numbers<A extends ArgumentTypes> = {
+  readonly [K in keyof A as A[K] extends ArgumentType<number> ? K : never]: number
+}
+
 export interface SyscallRow<A extends ArgumentTypes> {
   readonly number: number
   readonly name: string
   readonly returns: ArgumentType<unknown>
   readonly support: Support
   readonly args: A
+  /** 0, or the errno that the call has whatever its pointers point to: paths are read after it. */
+  check?(args: Numbers<A>): number
   run(task: Task, args: ArgumentValues<A>): Outcome
 }
 
@@ -48,13 +55,24 @@ const ARGUMENT_REGISTERS = [7, 6, 2, 10, 8, 9] as const
 export function syscall<A extends ArgumentTypes>(row: SyscallRow<A>): Syscall {
   const names = Object.keys(row.args)
   const types = names.map((name) => row.args[name]!)
+  const indices = [...names.keys()]
+  const order = [
+    ...indices.filter((index) => !types[index]!.mayFail),
+    ...indices.filter((index) => types[index]!.mayFail),
+  ]
+  const firstPointer = indices.filter((index) => !types[index]!.mayFail).length
   const count = names.length
   // One record per row, filled for each call: a handler reads it before it can be called again.
   const values: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, 0]))
   return {
     ...row,
     invoke(task) {
-      for (let index = 0; index < count; index++) {
+      for (let step = 0; step < count; step++) {
+        if (step === firstPointer && row.check !== undefined) {
+          const refused = row.check(values as Numbers<A>)
+          if (refused < 0) return refused
+        }
+        const index = order[step]!
         const register = ARGUMENT_REGISTERS[index]!
         const type = types[index]!
         const value = type.decode(task.low(register), task.high(register), task)

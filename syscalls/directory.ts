@@ -148,8 +148,15 @@ export const rmdir = syscall({
   },
 })
 
-function makeNode(task: Task, dirfd: number, path: string, mode: number, device: number): number {
+const NODES: ReadonlySet<number> = new Set([0, S.IFREG, S.IFCHR, S.IFBLK, S.IFIFO, S.IFSOCK])
+
+/** may_mknod(), fs/namei.c. */
+function checkNode({ mode }: { readonly mode: number }): number {
   if ((mode & S.IFMT) === S.IFDIR) return err(E.PERM)
+  return NODES.has(mode & S.IFMT) ? 0 : err(E.INVAL)
+}
+
+function makeNode(task: Task, dirfd: number, path: string, mode: number, device: number): number {
   const place = placeAt(task, dirfd, path)
   if (typeof place === 'number') return place
   return task.kernel.storage.mknod(place.cwd, place.path, mode & ~task.process.fs.umask, device)
@@ -161,6 +168,7 @@ export const mknod = syscall({
   returns: Int,
   support: full,
   args: { path: Path, mode: FileMode, device: Device },
+  check: checkNode,
   run: (task, { path, mode, device }) => makeNode(task, AT.FDCWD, path, mode, device),
 })
 
@@ -170,6 +178,7 @@ export const mknodat = syscall({
   returns: Int,
   support: full,
   args: { dirfd: DirFd, path: Path, mode: FileMode, device: Device },
+  check: checkNode,
   run: (task, { dirfd, path, mode, device }) => makeNode(task, dirfd, path, mode, device),
 })
 

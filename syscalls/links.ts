@@ -38,8 +38,6 @@ export const unlinkat = syscall({
 })
 
 function move(task: Task, oldDirfd: number, oldPath: string, newDirfd: number, newPath: string, flags: number): number {
-  if ((flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE | RENAME.WHITEOUT)) !== 0) return err(E.INVAL)
-  if ((flags & RENAME.EXCHANGE) !== 0 && flags !== RENAME.EXCHANGE) return err(E.INVAL)
   const from = placeAt(task, oldDirfd, oldPath)
   if (typeof from === 'number') return from
   const to = placeAt(task, newDirfd, newPath)
@@ -94,6 +92,10 @@ export const renameat2 = syscall({
   returns: Int,
   support: full,
   args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: RenameFlags },
+  check({ flags }) {
+    if ((flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE | RENAME.WHITEOUT)) !== 0) return err(E.INVAL)
+    return (flags & RENAME.EXCHANGE) !== 0 && flags !== RENAME.EXCHANGE ? err(E.INVAL) : 0
+  },
   run: (task, { oldDirfd, old, newDirfd, new: to, flags }) => move(task, oldDirfd, old, newDirfd, to, flags),
 })
 
@@ -120,10 +122,9 @@ export const linkat = syscall({
   returns: Int,
   support: partial('AT_EMPTY_PATH is ENOENT, as for a program without CAP_DAC_READ_SEARCH'),
   args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: LinkFlags },
-  run(task, { oldDirfd, old, newDirfd, new: name, flags }) {
-    if ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0) return err(E.INVAL)
-    return makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0)
-  },
+  check: ({ flags }) => ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0 ? err(E.INVAL) : 0),
+  run: (task, { oldDirfd, old, newDirfd, new: name, flags }) =>
+    makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0),
 })
 
 function makeSymlink(task: Task, target: string, dirfd: number, path: string): number {
@@ -165,7 +166,6 @@ function linkItself(task: Task, dirfd: number): Place | number {
 const status = newFileStatus()
 
 function readLink(task: Task, dirfd: number, path: string, buffer: number, size: number): number {
-  if (size === 0 || size > 0x7fffffff) return err(E.INVAL)
   const place = path === '' ? linkItself(task, dirfd) : placeAt(task, dirfd, path)
   if (typeof place === 'number') return place
   const length = task.kernel.storage.readlink(place.cwd, place.path, target)
@@ -174,12 +174,15 @@ function readLink(task: Task, dirfd: number, path: string, buffer: number, size:
   return task.memory.copyOut(buffer, target, copied) < 0 ? err(E.FAULT) : copied
 }
 
+const checkSize = ({ size }: { readonly size: number }): number => (size === 0 || size > 0x7fffffff ? err(E.INVAL) : 0)
+
 export const readlink = syscall({
   number: 89,
   name: 'readlink',
   returns: Size,
   support: full,
   args: { path: Path, buffer: OutBuffer('size'), size: Size },
+  check: checkSize,
   run: (task, { path, buffer, size }) => readLink(task, AT.FDCWD, path, buffer, size),
 })
 
@@ -189,5 +192,6 @@ export const readlinkat = syscall({
   returns: Size,
   support: full,
   args: { dirfd: DirFd, path: Path, buffer: OutBuffer('size'), size: Size },
+  check: checkSize,
   run: (task, { dirfd, path, buffer, size }) => readLink(task, dirfd, path, buffer, size),
 })

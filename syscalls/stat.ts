@@ -71,10 +71,8 @@ export const newfstatat = syscall({
   returns: Int,
   support: full,
   args: { dirfd: DirFd, path: Path, status: OutStat, flags: StatFlags },
-  run(task, { dirfd, path, status: address, flags }) {
-    if ((flags & ~AT_FLAGS) !== 0) return err(E.INVAL)
-    return answer(task, ofPath(task, dirfd, path, flags), address)
-  },
+  check: ({ flags }) => ((flags & ~AT_FLAGS) !== 0 ? err(E.INVAL) : 0),
+  run: (task, { dirfd, path, status: address, flags }) => answer(task, ofPath(task, dirfd, path, flags), address),
 })
 
 const SYNC_TYPES = AT.STATX_FORCE_SYNC | AT.STATX_DONT_SYNC

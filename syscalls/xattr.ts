@@ -1,6 +1,7 @@
 // getxattr(2), setxattr(2), listxattr(2), removexattr(2), by path and by descriptor: extended attributes, as the file system below has them.
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
+import { newFileStatus } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
@@ -13,6 +14,7 @@ const NAME_MAX = 255
 const SIZE_MAX = 65536
 const W_OK = 2
 const value = new Uint8Array(SIZE_MAX)
+const status = newFileStatus()
 /** Attributes that symbolic links do not have: xattr(7). */
 const NO_LINK_HAS = /^user\./
 
@@ -30,7 +32,10 @@ function withPath(task: Task, path: string, follow: boolean, { changes, use }: A
   if (typeof place === 'number') return place
   const { storage, host } = task.kernel
   const opened = storage.open(place.cwd, place.path, O.RDONLY | O.NONBLOCK | (follow ? 0 : O.NOFOLLOW), 0)
-  if (typeof opened === 'number') return !follow && opened === -E.LOOP ? ofLink() : opened
+  if (typeof opened === 'number') {
+    const isLink = opened === -E.LOOP && !follow && storage.stat(place.cwd, place.path, false, status) === 0
+    return isLink ? ofLink() : opened
+  }
   if (opened.kind === 'device') {
     const isFixed = changes && storage.access(place.cwd, place.path, W_OK, 0) === -E.ROFS
     const result = isFixed ? err(E.ROFS) : use(opened.fd)

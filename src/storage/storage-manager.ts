@@ -3,7 +3,7 @@
 //   new StorageManager({ host, root: 'some/dir', mounts: [{ source, target: '/data', readOnly: true }] })
 // Results are Linux's: >= 0 or a negative errno. `cwd` is a canonical guest path, as `directory()` gives it.
 import { E, err, errnoName } from '../abi/errno.js'
-import { AT, O } from '../abi/fcntl.js'
+import { AT, O, RENAME } from '../abi/fcntl.js'
 import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
 import type { Host } from '../host/host.js'
@@ -12,7 +12,7 @@ import type { FileHandle } from '../wire/layout.js'
 import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
 import { componentsOf, type Mount, normalise } from './mounts.js'
-import { type Root, Walk } from './walk.js'
+import { type Last, type Root, Walk } from './walk.js'
 
 export interface StorageOptions {
   readonly host: Host
@@ -71,16 +71,16 @@ export class StorageManager {
   /** open(2). */
   open(cwd: string, path: string, flags: number, mode: number): Opened | number {
     const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL)
-    return this.#at(cwd, path, follow, (walk) => {
+    const last = (flags & O.CREAT) !== 0 && DIRECTORY_NAME.test(path) ? 'name' : follow ? 'follow' : 'nofollow'
+    return this.#at(cwd, path, last, (walk) => {
       if (walk.readOnly && (flags & O.PATH) === 0 && (flags & WRITING) !== 0) {
         const refused = this.#refuseWriting(walk, flags)
         if (refused !== 0) return refused
       }
       let hostFlags = (flags & PASSED) | walk.openFlags | ALWAYS
-      if (walk.mustBeDirectory) {
-        if ((flags & O.CREAT) !== 0) return err(E.ISDIR)
-        hostFlags |= O.DIRECTORY
-      }
+      if (walk.mustBeDirectory && (flags & O.CREAT) === 0) hostFlags |= O.DIRECTORY
+      else if (walk.mustBeDirectory && this.#confined)
+        return err((flags & O.EXCL) !== 0 && DOTS.has(lastOf(path)) ? E.EXIST : E.ISDIR)
       if ((flags & O.PATH) !== 0) hostFlags &= O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
       const fd = this.#host.openat(walk.dirfd, walk.name, hostFlags, mode)
       return fd < 0 ? fd : this.#opened(walk, fd, hostFlags)
@@ -128,7 +128,7 @@ export class StorageManager {
   }
 
   #reopen(handle: FileHandle): OpenFile | number {
-    return this.#at('/', handle.path, true, (walk) => {
+    return this.#at('/', handle.path, 'follow', (walk) => {
       const flags = O.RDONLY | walk.openFlags | ALWAYS
       const fd = this.#host.openat(walk.dirfd, walk.name, flags, 0)
       if (fd < 0) return err(E.STALE)
@@ -142,7 +142,7 @@ export class StorageManager {
 
   /** For chdir(2) and as the `cwd` of later calls: the canonical path of a directory one may enter. */
   directory(cwd: string, path: string): string | number {
-    return this.#at(cwd, path, true, (walk) => {
+    return this.#at(cwd, path, 'follow', (walk) => {
       const fd = this.#host.openat(walk.dirfd, walk.name, O.PATH | O.DIRECTORY | O.CLOEXEC | walk.openFlags, 0)
       if (fd < 0) return fd
       const allowed = this.#host.faccessat(fd, '.', 1, 0)
@@ -277,16 +277,13 @@ export class StorageManager {
   // By path
 
   stat(cwd: string, path: string, follow: boolean, out: FileStatus): number {
-    return this.#at(cwd, path, follow, (walk) => {
-      const nofollow = this.#confined || !(follow || walk.mustBeDirectory)
-      const result = this.#host.fstatat(walk.dirfd, walk.name, nofollow ? AT.SYMLINK_NOFOLLOW : 0, out)
-      if (result < 0) return result
-      return walk.mustBeDirectory && (out.mode & S.IFMT) !== S.IFDIR ? err(E.NOTDIR) : 0
-    })
+    return this.#at(cwd, path, follow ? 'follow' : 'nofollow', (walk) =>
+      this.#host.fstatat(walk.dirfd, walk.name, this.#confined || !follow ? AT.SYMLINK_NOFOLLOW : 0, out),
+    )
   }
 
   readlink(cwd: string, path: string, into: Uint8Array): number {
-    return this.#at(cwd, path, false, (walk) => this.#host.readlinkat(walk.dirfd, walk.name, into))
+    return this.#at(cwd, path, 'nofollow', (walk) => this.#host.readlinkat(walk.dirfd, walk.name, into))
   }
 
   access(cwd: string, path: string, mode: number, flags: number): number {
@@ -305,7 +302,7 @@ export class StorageManager {
   }
 
   chown(cwd: string, path: string, uid: number, gid: number, follow: boolean): number {
-    return this.#changingAt(cwd, path, follow, (walk) => {
+    return this.#changingAt(cwd, path, follow ? 'follow' : 'nofollow', (walk) => {
       const flags = this.#confined || !follow ? AT.SYMLINK_NOFOLLOW : 0
       return this.#host.fchownat(walk.dirfd, walk.name, uid, gid, flags)
     })
@@ -320,7 +317,7 @@ export class StorageManager {
     mtimeNsec: number,
     follow: boolean,
   ): number {
-    return this.#changingAt(cwd, path, follow, (walk) => {
+    return this.#changingAt(cwd, path, follow ? 'follow' : 'nofollow', (walk) => {
       const flags = this.#confined || !follow ? AT.SYMLINK_NOFOLLOW : 0
       return this.#host.utimensat(walk.dirfd, walk.name, atimeSec, atimeNsec, mtimeSec, mtimeNsec, flags)
     })
@@ -339,56 +336,78 @@ export class StorageManager {
   }
 
   mkdir(cwd: string, path: string, mode: number): number {
-    return this.#makingAt(cwd, path, (walk) => this.#host.mkdirat(walk.dirfd, walk.name, mode))
+    if (this.#confined && DOTS.has(lastOf(path))) return this.#dots(cwd, path, err(E.EXIST))
+    return this.#makingAt(cwd, path, true, (walk) => this.#host.mkdirat(walk.dirfd, walk.name, mode))
   }
 
   mknod(cwd: string, path: string, mode: number, device: number): number {
     // A disk or the host's memory would be a way out of the export: EPERM, as in a user namespace (mknod(2)).
     const kind = mode & S.IFMT
     if (this.#confined && (kind === S.IFBLK || kind === S.IFCHR)) return err(E.PERM)
-    return this.#makingAt(cwd, path, (walk) => this.#host.mknodat(walk.dirfd, walk.name, mode, device))
+    return this.#makingAt(cwd, path, false, (walk) => this.#host.mknodat(walk.dirfd, walk.name, mode, device))
   }
 
   symlink(target: string, cwd: string, path: string): number {
-    return this.#makingAt(cwd, path, (walk) => this.#host.symlinkat(target, walk.dirfd, walk.name))
+    return this.#makingAt(cwd, path, false, (walk) => this.#host.symlinkat(target, walk.dirfd, walk.name))
   }
 
   unlink(cwd: string, path: string): number {
     if (path.endsWith('/')) return this.#kindAt(cwd, path, (isDirectory) => err(isDirectory ? E.ISDIR : E.NOTDIR))
-    return this.#changingAt(cwd, path, false, (walk) => this.#host.unlinkat(walk.dirfd, walk.name, 0))
+    return this.#changingAt(cwd, path, 'name', (walk) => this.#host.unlinkat(walk.dirfd, walk.name, 0))
   }
 
   rmdir(cwd: string, path: string): number {
     if (lastOf(path) === '.') return this.#dots(cwd, path, err(E.INVAL))
     if (lastOf(path) === '..') return this.#dots(cwd, path, err(E.NOTEMPTY))
-    return this.#changingAt(cwd, path, false, (walk) =>
+    return this.#changingAt(cwd, path, 'name', (walk) =>
       walk.isMountPoint ? err(E.BUSY) : this.#host.unlinkat(walk.dirfd, walk.name, AT.REMOVEDIR),
     )
   }
 
   /** renameat2(2). */
   rename(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number {
+    const renamed = (from: Walk, to: Walk): number =>
+      this.#host.renameat2(from.dirfd, from.name, to.dirfd, to.name, flags)
+    if (!this.#confined) return this.#between(oldCwd, oldPath, newCwd, newPath, 'name', renamed)
+    const exists = err((flags & RENAME.NOREPLACE) !== 0 ? E.EXIST : E.BUSY)
     if (DOTS.has(lastOf(oldPath))) return this.#dots(oldCwd, oldPath, err(E.BUSY))
-    if (DOTS.has(lastOf(newPath))) return this.#dots(newCwd, newPath, err(E.BUSY))
-    if (oldPath.endsWith('/') || newPath.endsWith('/')) {
-      // Only directories have names that end in a slash; a link there is not followed (do_renameat2, fs/namei.c).
-      const found = this.#kindAt(oldCwd, oldPath, (isDirectory) => (isDirectory ? 0 : err(E.NOTDIR)))
-      if (found < 0) return found
-    }
+    if (DOTS.has(lastOf(newPath))) return this.#dots(newCwd, newPath, exists)
+    const refused = this.#renameOfSlashes(oldCwd, oldPath, newCwd, newPath, flags)
+    if (refused < 0) return refused
     const [from, to] = [withoutSlashes(oldPath), withoutSlashes(newPath)]
-    return this.#between(oldCwd, from, newCwd, to, false, (from, to) =>
-      from.isMountPoint || to.isMountPoint
-        ? err(E.BUSY)
-        : this.#host.renameat2(from.dirfd, from.name, to.dirfd, to.name, flags),
+    return this.#between(oldCwd, from, newCwd, to, 'name', (from, to) =>
+      from.isMountPoint || to.isMountPoint ? (to.isMountPoint ? exists : err(E.BUSY)) : renamed(from, to),
     )
+  }
+
+  /** Only directories have names that end in a slash; a link there is not followed (do_renameat2, fs/namei.c). */
+  #renameOfSlashes(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number {
+    const [oldSlash, newSlash] = [oldPath.endsWith('/'), newPath.endsWith('/')]
+    if (!oldSlash && !newSlash) return 0
+    const kind = (isDirectory: boolean): number => (isDirectory ? 1 : 0)
+    const from = this.#kindAt(oldCwd, oldPath, kind)
+    if (from < 0) return from
+    const to = this.#kindAt(newCwd, newPath, kind)
+    const exchanges = (flags & RENAME.EXCHANGE) !== 0
+    if (to >= 0 && (flags & RENAME.NOREPLACE) !== 0) return err(E.EXIST)
+    if (exchanges && to <= 0 && newSlash) return to < 0 ? to : err(E.NOTDIR)
+    return from === 0 && (oldSlash || (newSlash && !exchanges)) ? err(E.NOTDIR) : 0
   }
 
   /** linkat(2); `follow` is AT_SYMLINK_FOLLOW. */
   link(oldCwd: string, oldPath: string, newCwd: string, newPath: string, follow: boolean): number {
     const flags = follow && !this.#confined ? AT.SYMLINK_FOLLOW : 0
-    return this.#between(oldCwd, oldPath, newCwd, newPath, follow, (from, to) =>
-      this.#host.linkat(from.dirfd, from.name, to.dirfd, to.name, flags),
-    )
+    return this.#between(oldCwd, oldPath, newCwd, newPath, follow ? 'follow' : 'nofollow', (from, to) => {
+      const refused = this.#nameOfSlash(to)
+      return refused < 0 ? refused : this.#host.linkat(from.dirfd, from.name, to.dirfd, to.name, flags)
+    })
+  }
+
+  /** Only a directory can be made by a name that ends in a slash: what is there is EEXIST (filename_create, fs/namei.c). */
+  #nameOfSlash(walk: Walk): number {
+    if (!this.#confined || !walk.mustBeDirectory) return 0
+    const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
+    return found < 0 ? found : err(E.EXIST)
   }
 
   /** What is there, without following a link at the end. */
@@ -403,16 +422,16 @@ export class StorageManager {
     return typeof parent === 'number' ? parent : errno
   }
 
-  #at<T>(cwd: string, path: string, follow: boolean, use: (walk: Walk) => T): T | number {
+  #at<T>(cwd: string, path: string, last: Last, use: (walk: Walk) => T): T | number {
     const walk = this.#walk
-    const result = walk.resolve(cwd, path, follow)
+    const result = walk.resolve(cwd, path, last)
     const value = result < 0 ? result : use(walk)
     walk.done()
     return value
   }
 
-  #changingAt(cwd: string, path: string, follow: boolean, use: (walk: Walk) => number): number {
-    return this.#at(cwd, path, follow, (walk) => {
+  #changingAt(cwd: string, path: string, last: Last, use: (walk: Walk) => number): number {
+    return this.#at(cwd, path, last, (walk) => {
       if (!walk.readOnly) return use(walk)
       const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
       return found < 0 ? found : err(E.ROFS)
@@ -420,9 +439,11 @@ export class StorageManager {
   }
 
   /** For calls that make a name: one that exists is EEXIST, also on a read-only mount. */
-  #makingAt(cwd: string, path: string, use: (walk: Walk) => number): number {
-    return this.#at(cwd, path, false, (walk) => {
+  #makingAt(cwd: string, path: string, directory: boolean, use: (walk: Walk) => number): number {
+    return this.#at(cwd, path, 'name', (walk) => {
       if (walk.name === '.') return err(E.EXIST)
+      const refused = directory ? 0 : this.#nameOfSlash(walk)
+      if (refused < 0) return refused
       if (!walk.readOnly) return use(walk)
       const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
       return found === -E.NOENT ? err(E.ROFS) : found < 0 ? found : err(E.EXIST)
@@ -437,7 +458,7 @@ export class StorageManager {
     changing: boolean,
     use: (walk: Walk, name: string, fd: number) => number,
   ): number {
-    return this.#at(cwd, path, follow, (walk) => {
+    return this.#at(cwd, path, follow ? 'follow' : 'nofollow', (walk) => {
       const nofollow = follow && !this.#confined ? 0 : O.NOFOLLOW
       const directory = walk.mustBeDirectory ? O.DIRECTORY : 0
       const fd = this.#host.openat(walk.dirfd, walk.name, O.PATH | O.CLOEXEC | nofollow | directory, 0)
@@ -453,12 +474,12 @@ export class StorageManager {
     oldPath: string,
     newCwd: string,
     newPath: string,
-    follow: boolean,
+    last: Last,
     use: (from: Walk, to: Walk) => number,
   ): number {
-    return this.#at(oldCwd, oldPath, follow, (from) => {
+    return this.#at(oldCwd, oldPath, last, (from) => {
       const to = this.#otherWalk
-      let result = to.resolve(newCwd, newPath, false)
+      let result = to.resolve(newCwd, newPath, 'name')
       if (result === 0 && from.source !== to.source) result = err(E.XDEV)
       else if (result === 0 && (from.readOnly || to.readOnly)) result = err(E.ROFS)
       else if (result === 0) result = use(from, to)
@@ -468,7 +489,11 @@ export class StorageManager {
   }
 }
 
-const DOTS: ReadonlySet<string> = new Set(['.', '..'])
+/** A path that only a directory has. */
+const DIRECTORY_NAME = /(?:^|\/)\.?$/
+
+/** Names of what is there already; the empty one is the root. */
+const DOTS: ReadonlySet<string> = new Set(['.', '..', ''])
 const withoutSlashes = (path: string): string => path.replace(/(?<=.)\/+$/, '')
 
 /** The last component as it is written. */

@@ -1,6 +1,6 @@
 // Path resolution. Confined (with a root or mounts): component by component with O_NOFOLLOW, symbolic links read and followed here, so that nothing,
 // not even '..' or a link to '/', leaves the export. Unconfined (the export is the host's '/'): the host resolves, which is faster.
-//   if (walk.resolve(cwd, path, follow) === 0) use(walk.dirfd, walk.name); finally walk.done()
+//   if (walk.resolve(cwd, path, 'follow') === 0) use(walk.dirfd, walk.name); finally walk.done()
 import { E, err } from '../abi/errno.js'
 import { AT, O, PATH_MAX } from '../abi/fcntl.js'
 import { newFileStatus, S } from '../abi/stat.js'
@@ -27,6 +27,12 @@ interface Step {
   owned: boolean
 }
 
+/**
+ * What becomes of the last component: a link there is followed, or it is found as it is; a slash after it makes it a directory all the same.
+ * 'name' is for calls that make or take a name: nothing is followed, and what a slash means is theirs to say.
+ */
+export type Last = 'follow' | 'nofollow' | 'name'
+
 export class Walk {
   #host: Host
   #roots: readonly Root[]
@@ -41,7 +47,7 @@ export class Walk {
   /** Canonical guest path of the result (unconfined: as written). */
   path = ''
   readOnly = false
-  /** The path ended in '/': it must be a directory. */
+  /** The path ended in a slash or a dot: it must be a directory. Confined, it is one, unless the walk was for a name. */
   mustBeDirectory = false
   /** The result is the root of this mount, if it is one. */
   isMountPoint = false
@@ -60,12 +66,12 @@ export class Walk {
     return this.#confined ? O.NOFOLLOW : 0
   }
 
-  /** 0 or a negative errno. The last component need not exist; a symbolic link there is followed when `follow`. */
-  resolve(cwd: string, path: string, follow: boolean): number {
+  /** 0 or a negative errno. The last component need not exist; a symbolic link there is for `last` to say. */
+  resolve(cwd: string, path: string, last: Last): number {
     if (path === '') return err(E.NOENT)
     if (path.length >= PATH_MAX) return err(E.NAMETOOLONG)
     this.mustBeDirectory = path.endsWith('/') || path.endsWith('/.') || path === '.'
-    if (this.#confined) return this.#walk(cwd, path, follow || this.mustBeDirectory)
+    if (this.#confined) return this.#walk(cwd, path, last)
     this.dirfd = AT.FDCWD
     this.name = path.startsWith('/') ? path : join(cwd, path)
     this.path = normalise(this.name)
@@ -89,7 +95,7 @@ export class Walk {
     return step
   }
 
-  #walk(cwd: string, path: string, follow: boolean): number {
+  #walk(cwd: string, path: string, lastIs: Last): number {
     let here = this.#restart()
     // Components still to go, the next one last.
     const pending = componentsOf(path).reverse()
@@ -109,8 +115,9 @@ export class Walk {
         here = this.#parent(here, pending)
         continue
       }
-      const last = pending.length === 0
-      if (last && !(follow && this.#isLink(here.fd, name))) return this.#found(here, name, join(here.path, name))
+      const last = pending.length === 0 && !(this.mustBeDirectory && lastIs !== 'name')
+      if (last && !(lastIs === 'follow' && this.#isLink(here.fd, name)))
+        return this.#found(here, name, join(here.path, name))
       const fd = last ? err(E.NOTDIR) : this.#host.openat(here.fd, name, DIRECTORY, 0)
       if (fd >= 0) {
         here = { fd, path: join(here.path, name), root: here.root, owned: true }
