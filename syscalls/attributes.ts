@@ -3,7 +3,7 @@ import { E, err } from '../src/abi/errno.js'
 import { AT, FALLOC, O } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, UTIME_NOW, UTIME_OMIT } from '../src/abi/time.js'
-import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { type Description, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Id, Int, Mode, Offset, OptionalPath, Path, Pointer } from './arguments.js'
@@ -128,7 +128,7 @@ export const fchmod = syscall({
     if (file instanceof StorageFile) return file.storage.chmodHandle(file.handle, mode & PERMISSIONS)
     if (file === undefined) return err(E.BADF)
     if (file instanceof MemoryFile) return file.chmod(mode & PERMISSIONS)
-    return file instanceof HostFile ? task.kernel.host.fchmod(file.fd, mode & PERMISSIONS) : err(E.PERM)
+    return file.hostFd >= 0 ? task.kernel.host.fchmod(file.hostFd, mode & PERMISSIONS) : err(E.PERM)
   },
 })
 
@@ -146,7 +146,7 @@ function changeOwner(task: Task, dirfd: number, path: string, uid: number, gid: 
 
 function changeOwnerOf(task: Task, file: Description, uid: number, gid: number): number {
   if (file instanceof StorageFile) return file.storage.chownHandle(file.handle, uid, gid)
-  return file instanceof HostFile ? task.kernel.host.fchown(file.fd, uid, gid) : err(E.PERM)
+  return file.hostFd >= 0 ? task.kernel.host.fchown(file.hostFd, uid, gid) : err(E.PERM)
 }
 
 export const chown = syscall({
@@ -213,8 +213,10 @@ function setTimes(task: Task, dirfd: number, path: string | null, times: Times, 
   if (path === null || (path === '' && (flags & AT.EMPTY_PATH) !== 0)) {
     const file = task.process.files.get(dirfd)
     if (path === null && flags !== 0) return err(E.INVAL)
+    if (path === null && file !== undefined && (file.flags & O.PATH) !== 0) return err(E.BADF)
     if (file instanceof StorageFile) return file.storage.utimensHandle(file.handle, ...times)
-    if (file instanceof HostFile) return task.kernel.host.utimensat(file.fd, '', ...times, AT.EMPTY_PATH)
+    if (file !== undefined && file.hostFd >= 0)
+      return task.kernel.host.utimensat(file.hostFd, '', ...times, AT.EMPTY_PATH)
     return path === null && dirfd === AT.FDCWD ? err(E.FAULT) : err(E.BADF)
   }
   const place = placeAt(task, dirfd, path)
@@ -234,7 +236,8 @@ export const utimensat = syscall({
     const { scratch } = task.memory
     const atimeNsec = readFraction(scratch, 0)
     const mtimeNsec = readFraction(scratch, TIMESPEC_SIZE)
-    if (!isTime(atimeNsec) || !isTime(mtimeNsec)) return err(E.INVAL)
+    if (!isTime(atimeNsec) || !isTime(mtimeNsec))
+      return path === null && !changeable(task, dirfd) ? err(E.BADF) : err(E.INVAL)
     // Nothing to do is done without a look at the file (do_utimes, fs/utimes.c).
     if (atimeNsec === UTIME_OMIT && mtimeNsec === UTIME_OMIT) return 0
     const values: Times = [readSeconds(scratch, 0), atimeNsec, readSeconds(scratch, TIMESPEC_SIZE), mtimeNsec]
@@ -322,7 +325,7 @@ export const ftruncate = syscall({
     if (limited < 0) return limited
     if (file instanceof StorageFile) return file.storage.truncateHandle(file.handle, length)
     if (file instanceof MemoryFile) return file.resize(length)
-    return file instanceof HostFile ? task.kernel.host.ftruncate(file.fd, length) : err(E.INVAL)
+    return file.hostFd >= 0 ? task.kernel.host.ftruncate(file.hostFd, length) : err(E.INVAL)
   },
 })
 
@@ -347,6 +350,7 @@ export const fallocate = syscall({
     if (file === undefined) return err(E.BADF)
     if (offset < 0 || length <= 0) return err(E.INVAL)
     if ((mode & ~FALLOCATE_MODES) !== 0) return err(E.OPNOTSUPP)
+    if ((mode & (FALLOC.FL_PUNCH_HOLE | FALLOC.FL_KEEP_SIZE)) === FALLOC.FL_PUNCH_HOLE) return err(E.OPNOTSUPP)
     if (!file.writable) return err(E.BADF)
     const limited = (mode & FALLOC.FL_KEEP_SIZE) === 0 ? mayHaveSize(task, offset + length) : 0
     if (limited < 0) return limited
@@ -358,8 +362,8 @@ export const fallocate = syscall({
     const hostFd =
       file instanceof StorageFile
         ? file.storage.descriptor(file.handle, true)
-        : file instanceof HostFile
-          ? file.fd
+        : file.hostFd >= 0
+          ? file.hostFd
           : err(E.BADF)
     return hostFd < 0 ? hostFd : task.kernel.host.fallocate(hostFd, mode, offset, length)
   },

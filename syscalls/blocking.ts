@@ -3,7 +3,8 @@ import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { SI, SIG } from '../src/abi/signal.js'
-import type { Description } from '../src/processor/files.js'
+import { newFileStatus, S } from '../src/abi/stat.js'
+import { type Description, HostFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { sendToTask, signalInfo } from '../src/processor/signals.js'
 import type { Task } from '../src/processor/task.js'
@@ -12,6 +13,11 @@ export const READ = 0
 export const WRITE = 1
 export const POLLIN = 1
 export const POLLOUT = 4
+
+const status = newFileStatus()
+
+export const isPipe = (file: Description): file is HostFile =>
+  file instanceof HostFile && file.status(status) >= 0 && (status.mode & S.IFMT) === S.IFIFO
 
 /** How many bytes RLIMIT_FSIZE lets a regular file take at `offset`; none: SIGXFSZ, and an errno (generic_write_check_limits, fs/read_write.c). */
 export function withinFileLimit(task: Task, offset: number, count: number): number {

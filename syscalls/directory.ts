@@ -1,7 +1,7 @@
 // getdents64(2), getcwd(2), chdir(2), mkdir(2), rmdir(2), mknod(2), chroot(2): directories.
 import { DIRENT } from '../src/abi/dirent.js'
 import { E, err } from '../src/abi/errno.js'
-import { AT } from '../src/abi/fcntl.js'
+import { AT, O } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { bytesOfPath } from '../src/lib/path-text.js'
@@ -21,7 +21,7 @@ const view = new DataView(listing.buffer)
 /** Fills `listing` and moves the position; bytes or errno. */
 function list(task: Task, fd: number, count: number, shape: (length: number) => void, buffer: number): number {
   const file = task.process.files.get(fd)
-  if (file === undefined || !file.readable) return err(E.BADF)
+  if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
   if (!(file instanceof StorageFile) || !file.isDirectory) return err(E.NOTDIR)
   const length = file.storage.getdents(file.handle, file.offset, listing.subarray(0, Math.min(count, LISTING_MAX)))
   if (length <= 0) return length

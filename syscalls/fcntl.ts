@@ -3,11 +3,12 @@ import { E, err } from '../src/abi/errno.js'
 import { F, F_LOCK, F_SEAL, FD_CLOEXEC, FLOCK_SIZE, O, SEEK } from '../src/abi/fcntl.js'
 import { PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
+import { newFileStatus } from '../src/abi/stat.js'
 import { readSigned, writeWord } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
-import { conflicting, type RecordLock, setLock } from '../src/processor/record-locks.js'
+import { conflicting, type Lockable, type RecordLock, setLock } from '../src/processor/record-locks.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd } from './arguments.js'
 import { FcntlArgument, FcntlCommand, FcntlResult } from './commands.js'
@@ -20,6 +21,8 @@ const LOCK_NSEC = 2e6
 
 type Command = (task: Task, file: Description, fd: number, argument: number) => Outcome
 
+const status = newFileStatus()
+
 const duplicate =
   (closeOnExec: boolean): Command =>
   (task, file, _fd, from) => {
@@ -27,8 +30,22 @@ const duplicate =
     return from < 0 || from >= limit ? err(E.INVAL) : task.process.files.add(file, closeOnExec, limit, from)
   }
 
+/** What the locks of a file are kept by; pipes, devices and events have them too. */
+function lockableOf(task: Task, file: Description): Lockable {
+  if (file.lockable !== null) return file.lockable
+  file.status(status)
+  const lockable = { namer: task.kernel, key: `${status.dev}:${status.ino}` }
+  file.lockable = lockable
+  return lockable
+}
+
+function positionOf(file: Description): number {
+  if (file instanceof StorageFile) return file.offset
+  return file.seeks ? Math.max(0, file.seek(0, SEEK.CUR)) : 0
+}
+
 /** The lock in a struct flock, or an errno. */
-function readLock(task: Task, file: StorageFile, address: number, ofDescription: boolean): RecordLock | number {
+function readLock(task: Task, file: Description, address: number, ofDescription: boolean): RecordLock | number {
   if (task.memory.load(address, FLOCK_SIZE) < 0) return err(E.FAULT)
   const { scratch } = task.memory
   const type = scratch.getInt16(0, true)
@@ -36,8 +53,8 @@ function readLock(task: Task, file: StorageFile, address: number, ofDescription:
   const length = readSigned(scratch, 16)
   if (ofDescription && scratch.getInt32(24, true) !== 0) return err(E.INVAL)
   let start = readSigned(scratch, 8)
-  if (whence === SEEK.CUR) start += file.offset
-  else if (whence === SEEK.END) start += file.storage.size(file.handle)
+  if (whence === SEEK.CUR) start += positionOf(file)
+  else if (whence === SEEK.END) start += file.status(status) < 0 ? 0 : status.size
   else if (whence !== SEEK.SET) return err(E.INVAL)
   // A negative length is the bytes before the start (fcntl(2)).
   const end = length === 0 ? Infinity : length > 0 ? start + length : start
@@ -51,11 +68,10 @@ function readLock(task: Task, file: StorageFile, address: number, ofDescription:
 const getLock =
   (ofDescription: boolean): Command =>
   (task, file, _fd, address) => {
-    if (!(file instanceof StorageFile)) return err(E.INVAL)
     const wanted = readLock(task, file, address, ofDescription)
     if (typeof wanted === 'number') return wanted
     if (wanted.type === F_LOCK.UNLCK && !ofDescription) return err(E.INVAL)
-    const found = conflicting(file.storage, file.handle.key, wanted)
+    const found = conflicting(lockableOf(task, file), wanted)
     const { scratch } = task.memory
     scratch.setInt16(0, found?.type ?? F_LOCK.UNLCK, true)
     if (found !== null) {
@@ -70,14 +86,13 @@ const getLock =
 const takeLock =
   (ofDescription: boolean, waits: boolean): Command =>
   (task, file, _fd, address) => {
-    if (!(file instanceof StorageFile)) return err(E.INVAL)
     const wanted = readLock(task, file, address, ofDescription)
     if (typeof wanted === 'number') return wanted
     if (wanted.type === F_LOCK.RDLCK && !file.readable) return err(E.BADF)
     if (wanted.type === F_LOCK.WRLCK && !file.writable) return err(E.BADF)
-    const free = wanted.type === F_LOCK.UNLCK || conflicting(file.storage, file.handle.key, wanted) === null
+    const free = wanted.type === F_LOCK.UNLCK || conflicting(lockableOf(task, file), wanted) === null
     if (free) {
-      setLock(file.storage, file.handle.key, wanted)
+      setLock(lockableOf(task, file), wanted)
       return 0
     }
     if (!waits) return err(E.AGAIN)
@@ -97,8 +112,8 @@ const isMappedForWriting = ({ kernel }: Task, { object }: MemoryFile): boolean =
   )
 
 const addSeals: Command = (task, file, _fd, seals) => {
-  if (!(file instanceof MemoryFile)) return err(E.INVAL)
   if (!file.writable) return err(E.PERM)
+  if (!(file instanceof MemoryFile)) return err(E.INVAL)
   if ((seals & ~ALL_SEALS) !== 0) return err(E.INVAL)
   if ((file.seals & F_SEAL.SEAL) !== 0) return err(E.PERM)
   if ((seals & F_SEAL.WRITE & ~file.seals) !== 0 && isMappedForWriting(task, file)) return err(E.BUSY)

@@ -50,6 +50,7 @@ export const mmap = syscall({
   support: partial('files of the storage manager and anonymous memory; no devices, no huge pages'),
   args: { addr: Address, length: Size, prot: Protection, flags: MapFlags, fd: Fd, offset: HexOffset },
   run(task, { addr, length, prot, flags, fd, offset }) {
+    if (offset % PAGE !== 0) return err(E.INVAL)
     if (offset < 0) return err(E.OVERFLOW)
     const mapped = map(task, addr, length, prot, flags, fd, offset)
     return populated(task, mapped, length, prot, flags)
@@ -72,7 +73,10 @@ function map(
   }
   const file = task.process.files.get(fd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
-  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~HINT_FLAGS) !== 0) return err(E.OPNOTSUPP)
+  const type = flags & MAP.TYPE
+  if (length === 0 || (type !== MAP.SHARED && type !== MAP.PRIVATE && type !== MAP.SHARED_VALIDATE)) return err(E.INVAL)
+  if (type === MAP.SHARED_VALIDATE && (flags & ~HINT_FLAGS) !== 0) return err(E.OPNOTSUPP)
+  if (type !== MAP.PRIVATE && (prot & PROT.WRITE) !== 0 && !file.writable) return err(E.ACCES)
   if (!file.readable) return err(E.ACCES)
   // /dev/zero is anonymous memory (drivers/char/mem.c, mmap_zero).
   if (file instanceof HostFile && isZeroDevice(file))

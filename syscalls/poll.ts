@@ -1,6 +1,7 @@
 // poll(2), ppoll(2), select(2), pselect6(2): waiting for descriptors. The vCPU never blocks in them: a task that waits leaves its descriptors in
 // task.wait, and the call is run again when one of them is ready or its time is over.
 import { E, err } from '../src/abi/errno.js'
+import { O } from '../src/abi/fcntl.js'
 import { POLL, POLLFD, POLLFD_SIZE } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { SIGSET_SIZE } from '../src/abi/signal.js'
@@ -36,7 +37,7 @@ function look(task: Task, fds: Int32Array, events: Int32Array, revents: Int32Arr
     if (fd < 0) continue
     const file = files.get(fd)
     const wanted = events[index]! & 0xffff
-    if (file === undefined) revents[index] = POLL.NVAL
+    if (file === undefined || (file.flags & O.PATH) !== 0) revents[index] = POLL.NVAL
     else if (file instanceof SignalFile) {
       file.reader = task
       revents[index] = file.isReadyFor(wanted) ? wanted & file.pollMask : 0
@@ -146,8 +147,9 @@ export const ppoll = syscall({
   },
 })
 
-const READS = POLL.IN | POLL.RDNORM | POLL.RDBAND | POLL.HUP | POLL.ERR
-const WRITES = POLL.OUT | POLL.WRNORM | POLL.WRBAND | POLL.ERR
+// A descriptor that is none for poll(2), of O_PATH, is ready for all.
+const READS = POLL.IN | POLL.RDNORM | POLL.RDBAND | POLL.HUP | POLL.ERR | POLL.NVAL
+const WRITES = POLL.OUT | POLL.WRNORM | POLL.WRBAND | POLL.ERR | POLL.NVAL
 /** The three sets: what is asked of poll, and what of its answer counts (fs/select.c). */
 const SETS = [
   { asks: POLL.IN | POLL.RDNORM, counts: READS },

@@ -1,9 +1,8 @@
 // read(2), write(2), readv(2), writev(2), pread(2), pwrite(2), lseek(2): bytes between files and guest memory.
 // Guest buffers are used in place, a bounded number of lines at a time; a transfer that would block waits for its descriptor and is run again.
 import { E, err } from '../src/abi/errno.js'
-import { O } from '../src/abi/fcntl.js'
+import { O, SEEK } from '../src/abi/fcntl.js'
 import { RWF } from '../src/abi/uio.js'
-import { EventFile } from '../src/processor/event-file.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
@@ -57,9 +56,26 @@ function transferAll(task: Task, fd: number, buf: number, count: number): Outcom
 
 function positioned(task: Task, fd: number, access: number, buf: number, count: number, offset: number): Outcome {
   if (offset < 0) return err(E.INVAL)
+  return refusesPositions(task, fd) ? err(E.SPIPE) : transfer(task, fd, access, buf, count, offset)
+}
+
+/** What is opened for no transfer at all is looked for later: EBADF. */
+function refusesPositions(task: Task, fd: number): boolean {
   const file = task.process.files.get(fd)
-  if (file !== undefined && file.pollFd >= 0 && (!file.seeks || file instanceof EventFile)) return err(E.SPIPE)
-  return transfer(task, fd, access, buf, count, offset)
+  return file !== undefined && (file.flags & O.PATH) === 0 && file.pollFd >= 0 && !file.hasPositions
+}
+
+function vectoredAt(
+  task: Task,
+  fd: number,
+  access: number,
+  iov: number,
+  iovcnt: number,
+  offset: number,
+  flags = 0,
+): Outcome {
+  if (offset < 0) return err(E.INVAL)
+  return refusesPositions(task, fd) ? err(E.SPIPE) : vectored(task, fd, access, iov, iovcnt, offset, flags)
 }
 
 export const pread64 = syscall({
@@ -104,8 +120,7 @@ export const preadv = syscall({
   returns: Size,
   support: full,
   args: { fd: Fd, iov: OutIovecs('iovcnt'), iovcnt: Int, offset: Offset },
-  run: (task, { fd, iov, iovcnt, offset }) =>
-    offset < 0 ? err(E.INVAL) : vectored(task, fd, READ, iov, iovcnt, offset),
+  run: (task, { fd, iov, iovcnt, offset }) => vectoredAt(task, fd, READ, iov, iovcnt, offset),
 })
 
 export const pwritev = syscall({
@@ -114,8 +129,7 @@ export const pwritev = syscall({
   returns: Size,
   support: full,
   args: { fd: Fd, iov: Iovecs('iovcnt'), iovcnt: Int, offset: Offset },
-  run: (task, { fd, iov, iovcnt, offset }) =>
-    offset < 0 ? err(E.INVAL) : vectored(task, fd, WRITE, iov, iovcnt, offset),
+  run: (task, { fd, iov, iovcnt, offset }) => vectoredAt(task, fd, WRITE, iov, iovcnt, offset),
 })
 
 /** preadv2(2), pwritev2(2): -1 is the current position. */
@@ -129,16 +143,13 @@ function vectored2(
   flags: number,
 ): Outcome {
   const file = task.process.files.get(fd)
-  if (offset < HERE) return err(E.INVAL)
-  if (file !== undefined && (flags & ~(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.APPEND | RWF.NOAPPEND)) !== 0)
-    return err(E.OPNOTSUPP)
   const both = RWF.APPEND | RWF.NOAPPEND
-  if ((flags & both) === both) return err(E.INVAL)
   const before = file?.flags ?? 0
   // For this call the description appends, or does not.
   if (file !== undefined && access === WRITE && (flags & both) !== 0)
     file.flags = (flags & RWF.APPEND) !== 0 ? before | O.APPEND : before & ~O.APPEND
-  const outcome = vectored(task, fd, access, iov, iovcnt, offset)
+  const move = offset === HERE ? vectored : vectoredAt
+  const outcome = move(task, fd, access, iov, iovcnt, offset, flags)
   if (file !== undefined) file.flags = before
   const syncs = access === WRITE && (flags & (RWF.DSYNC | RWF.SYNC)) !== 0 && typeof outcome === 'number' && outcome > 0
   if (!syncs || !(file instanceof StorageFile)) return outcome
@@ -175,6 +186,7 @@ export const lseek = syscall({
   run(task, { fd, offset, whence }) {
     const file = task.process.files.get(fd)
     if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
+    if (whence < 0 || whence > SEEK.HOLE) return err(E.INVAL)
     return file.pollFd >= 0 && !file.seeks ? err(E.SPIPE) : file.seek(offset, whence)
   },
 })

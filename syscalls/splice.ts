@@ -1,14 +1,13 @@
 // splice(2), tee(2), vmsplice(2): bytes between pipes and files. The pipes are the host's, and so is the moving.
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
-import { newFileStatus, S } from '../src/abi/stat.js'
 import { SPLICE } from '../src/abi/uio.js'
 import { readSigned } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Int, Size } from './arguments.js'
-import { POLLIN, POLLOUT, READ, settle, WRITE } from './blocking.js'
+import { isPipe, POLLIN, POLLOUT, READ, settle, WRITE } from './blocking.js'
 import { full, syscall } from './define.js'
 import { SpliceFlags } from './flags.js'
 import { InOffset, Iovecs } from './structures.js'
@@ -16,10 +15,6 @@ import { vectored } from './transfer.js'
 
 const ALL_FLAGS = SPLICE.MOVE | SPLICE.NONBLOCK | SPLICE.MORE | SPLICE.GIFT
 const HERE = -1
-const status = newFileStatus()
-
-const isPipe = (file: Description): file is HostFile =>
-  file instanceof HostFile && file.status(status) >= 0 && (status.mode & S.IFMT) === S.IFIFO
 
 interface End {
   readonly file: Description
@@ -30,7 +25,7 @@ interface End {
 
 /** One side of a splice, or an errno. */
 function endOf(task: Task, file: Description, address: number, writing: boolean): End | number {
-  if (isPipe(file)) return address === 0 ? { file, offset: HERE, hostFd: file.fd } : err(E.SPIPE)
+  if (isPipe(file)) return { file, offset: HERE, hostFd: file.fd }
   let offset = HERE
   if (address !== 0) {
     if (task.memory.load(address, 8) < 0) return err(E.FAULT)
@@ -72,7 +67,10 @@ export const splice = syscall({
     if ((flags & ~ALL_FLAGS) !== 0) return err(E.INVAL)
     const from = files.get(fdIn)
     const to = files.get(fdOut)
-    if (from === undefined || to === undefined || !from.readable || !to.writable) return err(E.BADF)
+    if (from === undefined || to === undefined || ((from.flags | to.flags) & O.PATH) !== 0) return err(E.BADF)
+    // Offsets of pipes before rights (__do_splice, fs/splice.c).
+    if ((isPipe(from) && inOffset !== 0) || (isPipe(to) && outOffset !== 0)) return err(E.SPIPE)
+    if (!from.readable || !to.writable) return err(E.BADF)
     const source = endOf(task, from, inOffset, false)
     if (typeof source === 'number') return source
     const sink = endOf(task, to, outOffset, true)

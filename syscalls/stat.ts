@@ -4,7 +4,7 @@ import { AT } from '../src/abi/fcntl.js'
 import { newFileStatus, STAT_SIZE, writeStat } from '../src/abi/stat.js'
 import { newFileSystemStatus, STATFS_SIZE, writeStatfs } from '../src/abi/statfs.js'
 import { STATX_SIZE, writeStatx } from '../src/abi/statx.js'
-import { HostFile, StorageFile } from '../src/processor/files.js'
+import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Int, OptionalPath, Path } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -124,7 +124,7 @@ export const fstatfs = syscall({
     const file = task.process.files.get(fd)
     if (file instanceof StorageFile)
       return answerStatfs(task, file.storage.statfsHandle(file.handle, fileSystem), address)
-    if (file instanceof HostFile) return answerStatfs(task, task.kernel.host.fstatfs(file.fd, fileSystem), address)
-    return err(E.BADF)
+    if (file === undefined || file.hostFd < 0) return err(E.BADF)
+    return answerStatfs(task, task.kernel.host.fstatfs(file.hostFd, fileSystem), address)
   },
 })

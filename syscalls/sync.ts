@@ -3,13 +3,13 @@ import { E, err } from '../src/abi/errno.js'
 import { FADV, LOCK, O, SYNC_FILE_RANGE } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { readSigned } from '../src/abi/word.js'
-import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { type Description, StorageFile } from '../src/processor/files.js'
 import { Segments } from '../src/processor/guest-memory.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { BOUNCE_BASE, BOUNCE_SIZE } from '../src/processor/layout.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Flags, Int, Offset, Size } from './arguments.js'
-import { settle, WRITE } from './blocking.js'
+import { isPipe, settle, WRITE } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { FileAdvice, LockOperation } from './flags.js'
 import { InOffset } from './structures.js'
@@ -23,7 +23,7 @@ function usable(task: Task, fd: number): Description | undefined {
 /** The host's descriptor of a file; the cache's, or its own. */
 function hostDescriptor(file: Description, writing: boolean): number {
   if (file instanceof StorageFile) return file.storage.descriptor(file.handle, writing)
-  return file instanceof HostFile ? file.fd : err(E.INVAL)
+  return file.hostFd >= 0 ? file.hostFd : err(E.INVAL)
 }
 
 /** fsync and fdatasync: the same but for what the storage and the host are asked. */
@@ -38,7 +38,7 @@ const syncing = (number: number, name: 'fsync' | 'fdatasync') =>
       const file = usable(task, fd)
       if (file === undefined) return err(E.BADF)
       if (file instanceof StorageFile) return file.storage[name](file.handle)
-      return file instanceof HostFile ? task.kernel.host[name](file.fd) : 0
+      return file.hostFd >= 0 ? task.kernel.host[name](file.hostFd) : 0
     },
   })
 
@@ -85,7 +85,7 @@ export const fadvise64 = syscall({
   run(task, { fd, length, advice }) {
     const file = usable(task, fd)
     if (file === undefined) return err(E.BADF)
-    if (file.pollFd >= 0) return err(E.SPIPE)
+    if (isPipe(file)) return err(E.SPIPE)
     return length < 0 || advice < 0 || advice > ADVICE_MAX ? err(E.INVAL) : 0
   },
 })
@@ -102,7 +102,7 @@ export const sync_file_range = syscall({
     const file = usable(task, fd)
     if (file === undefined) return err(E.BADF)
     if ((flags & ~SYNC_RANGES) !== 0 || offset < 0 || count < 0) return err(E.INVAL)
-    if (file instanceof HostFile && !file.fills) return err(E.SPIPE)
+    if (file.pollFd >= 0) return err(E.SPIPE)
     return flags !== 0 && file instanceof StorageFile ? file.storage.fdatasync(file.handle) : 0
   },
 })
@@ -173,8 +173,8 @@ export const flock = syscall({
     const result =
       file instanceof StorageFile
         ? lock(task, file, kind)
-        : file instanceof HostFile
-          ? task.kernel.host.flock(file.fd, kind | LOCK.NB)
+        : file.hostFd >= 0
+          ? task.kernel.host.flock(file.hostFd, kind | LOCK.NB)
           : err(E.INVAL)
     if (result !== -E.AGAIN || (operation & LOCK.NB) !== 0) return result
     task.wait.deadlineNsec = task.kernel.clock.monotonicNsec() + LOCK_NSEC
@@ -196,6 +196,8 @@ function advance(task: Task, address: number, file: StorageFile, offset: number)
   return 0
 }
 
+const isDirectory = (file: Description): boolean => file instanceof StorageFile && file.isDirectory
+
 const COPY_MAX = 0x7ffff000
 
 export const copy_file_range = syscall({
@@ -208,10 +210,12 @@ export const copy_file_range = syscall({
     const from = task.process.files.get(source)
     const to = task.process.files.get(out)
     if (from === undefined || to === undefined) return err(E.BADF)
+    if (((from.flags | to.flags) & O.PATH) !== 0) return err(E.BADF)
     if (flags !== 0) return err(E.INVAL)
-    if (!from.readable || !to.writable || (to.flags & O.APPEND) !== 0) return err(E.BADF)
+    // Kinds before rights (generic_file_rw_checks, fs/read_write.c).
+    if (isDirectory(from) || isDirectory(to)) return err(E.ISDIR)
     if (!(from instanceof StorageFile) || !(to instanceof StorageFile)) return err(E.INVAL)
-    if (from.isDirectory || to.isDirectory) return err(E.ISDIR)
+    if (!from.readable || !to.writable || (to.flags & O.APPEND) !== 0) return err(E.BADF)
     const inAt = offsetAt(task, inOffset, from)
     const outAt = offsetAt(task, outOffset, to)
     if (inAt === null || outAt === null) return err(E.FAULT)
@@ -246,6 +250,7 @@ export const sendfile = syscall({
   support: full,
   args: { out: Fd, in: Fd, offset: InOffset, count: Size },
   run(task, { out, in: source, offset, count }): Outcome {
+    if (offset !== 0 && task.memory.load(offset, 8) < 0) return err(E.FAULT)
     const from = task.process.files.get(source)
     const to = task.process.files.get(out)
     if (from === undefined || !from.readable || to === undefined || !to.writable) return err(E.BADF)

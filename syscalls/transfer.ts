@@ -3,8 +3,9 @@
 import { E, err } from '../src/abi/errno.js'
 import { O, SEEK } from '../src/abi/fcntl.js'
 import { RLIMIT } from '../src/abi/resource.js'
-import { IOV_MAX, IOVEC_SIZE, readIovecBase, readIovecLength } from '../src/abi/uio.js'
-import { type Description, StorageFile } from '../src/processor/files.js'
+import { IOV_MAX, IOVEC_SIZE, RWF, readIovecBase, readIovecLength } from '../src/abi/uio.js'
+import { EpollFile } from '../src/processor/epoll-file.js'
+import type { Description } from '../src/processor/files.js'
 import type { Segments } from '../src/processor/guest-memory.js'
 import type { Outcome } from '../src/processor/kernel.js'
 import { SignalFile } from '../src/processor/signal-file.js'
@@ -16,12 +17,6 @@ export const COUNT_MAX = 0x7ffff000
 const PAGE = 4096
 /** Current position. */
 export const HERE = -1
-
-/** The end of a file comes before a bad buffer (filemap_read). */
-function isAtEnd(file: Description, access: number, offset: number): boolean {
-  if (access !== READ || !(file instanceof StorageFile) || file.isDirectory) return false
-  return (offset === HERE ? file.offset : offset) >= file.storage.size(file.handle)
-}
 
 /** Whole pages, when there is more to come: a pipe's buffers are pages, and each transfer of its own starts a new one. */
 function trim(segments: Segments): void {
@@ -45,7 +40,7 @@ function move(task: Task, file: Description, access: number, address: number, co
   let done = 0
   while (done < count) {
     const wanted = memory.segments(address + done, count - done, access === READ ? WRITE : READ, segments)
-    if (wanted < 0) return done > 0 || isAtEnd(file, access, offset) ? done : wanted
+    if (wanted < 0) return done > 0 ? done : file.moveUnusable(access === WRITE, count, offset)
     if (access === WRITE && wanted < count - done) trim(segments)
     const sent = segments.bytes
     const at = offset === HERE ? HERE : offset + done
@@ -72,15 +67,31 @@ export function transfer(
   if (file === undefined || !(access === READ ? file.readable : file.writable)) return err(E.BADF)
   if (file instanceof SignalFile) file.reader = task
   const length = Math.min(count, COUNT_MAX)
-  // A zero-length call still sees errors of its descriptor, and nothing else.
-  if (length === 0) return 0
+  if (length === 0) return settle(task, file, access, file.moveNothing(access === WRITE))
   return settle(task, file, access, move(task, file, access, address, length, offset))
 }
 
+/** kiocb_set_rw_flags(), linux/fs.h. */
+function refusedFlags(flags: number): number {
+  if ((flags & ~(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.APPEND | RWF.NOAPPEND)) !== 0) return err(E.OPNOTSUPP)
+  const both = RWF.APPEND | RWF.NOAPPEND
+  return (flags & both) === both ? err(E.INVAL) : 0
+}
+
 /** The segments one after the other; only the first may wait or fail. */
-export function vectored(task: Task, fd: number, access: number, iov: number, iovcnt: number, offset: number): Outcome {
+export function vectored(
+  task: Task,
+  fd: number,
+  access: number,
+  iov: number,
+  iovcnt: number,
+  offset: number,
+  flags = 0,
+): Outcome {
   const file = task.process.files.get(fd)
   if (file === undefined || !(access === READ ? file.readable : file.writable)) return err(E.BADF)
+  // It has no transfers at all (FMODE_CAN_READ).
+  if (file instanceof EpollFile) return err(E.INVAL)
   if (iovcnt < 0 || iovcnt > IOV_MAX) return err(E.INVAL)
   if (iovcnt === 0) return 0
   if (task.memory.load(iov, iovcnt * IOVEC_SIZE) < 0) return err(E.FAULT)
@@ -91,6 +102,8 @@ export function vectored(task: Task, fd: number, access: number, iov: number, io
     lengths.push(readIovecLength(task.memory.scratch, index * IOVEC_SIZE))
     if (lengths[index]! >= 2 ** 63) return err(E.INVAL)
   }
+  const refused = lengths.some((length) => length > 0) ? refusedFlags(flags) : 0
+  if (refused < 0) return refused
   let total = task.wait.active ? task.wait.progress : 0
   let skip = total
   for (let index = 0; index < iovcnt; index++) {

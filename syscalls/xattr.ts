@@ -2,7 +2,7 @@
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
 import { newFileStatus } from '../src/abi/stat.js'
-import { HostFile, StorageFile } from '../src/processor/files.js'
+import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -52,7 +52,7 @@ function withPath(task: Task, path: string, follow: boolean, { changes, use }: A
 function withDescriptor(task: Task, fd: number, { changes, use }: Access): number {
   const file = task.process.files.get(fd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
-  if (file instanceof HostFile) return use(file.fd)
+  if (file.hostFd >= 0) return use(file.hostFd)
   if (!(file instanceof StorageFile)) return err(E.BADF)
   const allowed = changes ? file.storage.mayChange(file.handle) : 0
   const hostFd = allowed < 0 ? allowed : file.storage.descriptor(file.handle, !file.readable)

@@ -31,6 +31,8 @@ export interface MemoryWindow {
   /** `segments` holds `count` pairs (offset in the memory, length). `offset` -1 is the current file position. */
   readv(fd: number, segments: Float64Array, count: number, offset: number): number
   writev(fd: number, segments: Float64Array, count: number, offset: number): number
+  /** What the host answers to a transfer of `count` bytes whose buffer cannot be used: most often -EFAULT, but some files do not look at it. */
+  unusable(fd: number, writing: boolean, count: number): number
   recvfrom(fd: number, at: number, length: number, flags: number): number
   sendto(fd: number, at: number, length: number, flags: number): number
   getrandom(at: number, length: number): number

@@ -7,6 +7,9 @@ import { writeWord } from '../abi/word.js'
 import type { MemoryWindow } from './host.js'
 import type { Libc } from './libc.js'
 
+/** No process has its first page (vm.mmap_min_addr, proc(5)). */
+const UNUSABLE = 8
+
 export class LinuxWindow implements MemoryWindow {
   readonly #libc: Libc
   readonly #call: Libc['call']
@@ -62,6 +65,11 @@ export class LinuxWindow implements MemoryWindow {
     return this.#checked(
       offset < 0 ? writev(fd, this.#segmentsAt, count) : pwritev(fd, this.#segmentsAt, count, offset),
     )
+  }
+
+  unusable(fd: number, writing: boolean, count: number): number {
+    const { readAddress, writeAddress } = this.#call
+    return this.#checked(writing ? writeAddress(fd, UNUSABLE, count) : readAddress(fd, UNUSABLE, count))
   }
 
   recvfrom(fd: number, at: number, length: number, flags: number): number {

@@ -46,6 +46,10 @@ export class PortableWindow implements MemoryWindow {
     return this.#host.writev(fd, this.#views(segments, count), offset)
   }
 
+  unusable(): number {
+    return -E.FAULT
+  }
+
   recvfrom(): number {
     return -E.NOSYS
   }

@@ -49,7 +49,7 @@ export class EpollFile extends HostFile implements Watcher {
     if (operation === EPOLL_CTL.ADD)
       return key === 0 ? this.#add(fd, description, mask, dataLow, dataHigh) : err(E.EXIST)
     if (operation !== EPOLL_CTL.MOD && operation !== EPOLL_CTL.DEL) return err(E.INVAL)
-    if (key === 0) return err(E.NOENT)
+    if (key === 0) return this.#unknown(description)
     const known = this.#byKey.get(key)!
     const result = this.#epollHost.epollCtl(this.fd, operation, known.hostFd, mask, key)
     if (result < 0) return result
@@ -59,6 +59,15 @@ export class EpollFile extends HostFile implements Watcher {
       known.dataHigh = dataHigh
     }
     return 0
+  }
+
+  /** The host knows which devices do not poll: EPERM. A descriptor that it has not seen is ENOENT. */
+  #unknown(description: Description): number {
+    const fd = this.#epollHost.fcntl(description.pollFd, F.DUPFD_CLOEXEC, 0)
+    if (fd < 0) return fd
+    const result = this.#epollHost.epollCtl(this.fd, EPOLL_CTL.MOD, fd, 0, 0)
+    this.#epollHost.close(fd)
+    return result
   }
 
   #keyOf(fd: number, description: Description): number {

@@ -34,6 +34,27 @@ export abstract class EventFile extends Description {
     return this.#host.lseek(this.pollFd, 0, 0) >= 0
   }
 
+  override get hostFd(): number {
+    return this.pollFd
+  }
+
+  /** Where lseek(2) does nothing and succeeds (noop_llseek). */
+  override get hasPositions(): boolean {
+    return false
+  }
+
+  /** A record of these, or nothing, is read (read(2) of timerfd_create(2) and signalfd(2)). */
+  protected abstract readonly recordSize: number
+
+  override moveNothing(): number {
+    return err(E.INVAL)
+  }
+
+  override moveUnusable(writing: boolean, count: number): number {
+    if (writing || count < this.recordSize) return err(E.INVAL)
+    return this.isReadyFor(POLL.IN) ? err(E.FAULT) : err(E.AGAIN)
+  }
+
   override isReadyFor(events: number): boolean {
     return this.#isReady && (events & POLL.IN) !== 0
   }

@@ -8,7 +8,7 @@ import { S } from '../abi/stat.js'
 import type { Host, MemoryWindow } from '../host/host.js'
 import type { FileHandle } from '../wire/layout.js'
 import type { Segments } from './guest-memory.js'
-import { releaseLocks } from './record-locks.js'
+import { type Lockable, releaseLocks } from './record-locks.js'
 import type { Storage } from './storage.js'
 
 /** Whoever watches a description (epoll(7)) forgets it when its last descriptor is closed. */
@@ -46,6 +46,24 @@ export abstract class Description {
   /** `offset` -1: at the current one, which moves. */
   abstract read(into: Segments, offset: number): number
   abstract write(from: Segments, offset: number): number
+  /** A transfer of no bytes: some files have their errors then too. */
+  moveNothing(_writing: boolean): number {
+    return 0
+  }
+  /** A transfer of `count` bytes with a buffer that cannot be used: what a file finds before it looks at the buffer comes first. */
+  moveUnusable(_writing: boolean, _count: number, _offset: number): number {
+    return err(E.FAULT)
+  }
+  /** A descriptor of the host that stands for it in calls on whole files (fsync(2), fchmod(2)); -1 for what is the storage manager's or in memory. */
+  get hostFd(): number {
+    return -1
+  }
+  /** The file that record locks are on, once somebody has asked for one; what the storage manager has always may. */
+  lockable: Lockable | null = null
+  /** Whether pread(2) and pwrite(2) work. */
+  get hasPositions(): boolean {
+    return this.seeks
+  }
   abstract seek(offset: number, whence: number): number
   abstract status(out: FileStatus): number
   abstract close(): void
@@ -76,7 +94,19 @@ export class StorageFile extends Description {
     this.storage = storage
     this.handle = handle
     this.isDirectory = isDirectory
+    this.lockable = { namer: storage, key: handle.key }
     this.#bytes = bytes
+  }
+
+  override moveNothing(writing: boolean): number {
+    return this.isDirectory && !writing ? err(E.ISDIR) : 0
+  }
+
+  /** The end of a file comes before a bad buffer (filemap_read). */
+  override moveUnusable(writing: boolean, _count: number, offset: number): number {
+    if (writing) return err(E.FAULT)
+    if (this.isDirectory) return err(E.ISDIR)
+    return (offset < 0 ? this.offset : offset) >= this.storage.size(this.handle) ? 0 : err(E.FAULT)
   }
 
   read(into: Segments, offset: number): number {
@@ -140,7 +170,6 @@ export class StorageFile extends Description {
   }
 
   close(): void {
-    releaseLocks(this.storage, this.handle.key, this)
     this.storage.release(this.handle)
   }
 }
@@ -149,6 +178,8 @@ const POLLIN = 1
 const POLLOUT = 4
 /** A pipe that polls as writable takes this much without blocking (PIPE_BUF, pipe(7)). */
 const WRITE_PIECE = 4096
+
+const NOTHING = new Uint8Array(0)
 
 /** A descriptor of the host that the guest owns: inherited, a device, a pipe end. */
 export class HostFile extends Description {
@@ -178,6 +209,24 @@ export class HostFile extends Description {
     this.nonblocking = nonblocking || this.fills
     this.#owned = owned
     this.#isFifo = (mode & S.IFMT) === S.IFIFO
+  }
+
+  override get hostFd(): number {
+    return this.fd
+  }
+
+  /** The host knows (FMODE_PREAD): neither pipes nor terminals have, nor descriptors of events, though some of them seek. */
+  override get hasPositions(): boolean {
+    return this.fills || this.#host.pread(this.fd, NOTHING, 0) !== -E.SPIPE
+  }
+
+  override moveNothing(writing: boolean): number {
+    return writing ? this.#host.write(this.fd, NOTHING) : this.#host.read(this.fd, NOTHING)
+  }
+
+  override moveUnusable(writing: boolean, count: number, _offset: number): number {
+    if (!this.nonblocking && !this.isReadyFor(writing ? POLLOUT : POLLIN)) return err(E.AGAIN)
+    return this.#window.unusable(this.fd, writing, count)
   }
 
   /** The host knows: pipes and terminals do not, devices and event descriptors do. */
@@ -312,8 +361,10 @@ export class FileTable {
 
   /** A descriptor less; the table's record locks of the file go with any of them (fcntl(2)). */
   #drop(description: Description): void {
-    if (description instanceof StorageFile) releaseLocks(description.storage, description.handle.key, this)
+    const { lockable } = description
+    if (lockable !== null) releaseLocks(lockable, this)
     if (--description.references > 0) return
+    if (lockable !== null) releaseLocks(lockable, description)
     for (const watcher of description.watchers) watcher.forget(description)
     description.close()
   }

@@ -1,6 +1,5 @@
 import { F_LOCK } from '../abi/fcntl.js'
-import { conflicting, type RecordLock, releaseLocks, setLock } from './record-locks.js'
-import type { Storage } from './storage.js'
+import { conflicting, type Lockable, type RecordLock, releaseLocks, setLock } from './record-locks.js'
 
 const one = { name: 'one' }
 const two = { name: 'two' }
@@ -15,48 +14,48 @@ const lock = (owner: object, type: number, start: number, end: number): RecordLo
 })
 
 /** What `two` finds when it asks for a write lock on each byte of 0..9. */
-function seen(storage: Storage): string {
+function seen(file: Lockable): string {
   return Array.from({ length: 10 }, (_, at) => {
-    const found = conflicting(storage, 'k', lock(two, WRLCK, at, at + 1))
+    const found = conflicting(file, lock(two, WRLCK, at, at + 1))
     return found === null ? '.' : found.type === RDLCK ? 'r' : 'w'
   }).join('')
 }
 
-const storage = (): Storage => ({}) as Storage
+const someFile = (): Lockable => ({ namer: {}, key: 'k' })
 
 test('unlocking the middle leaves both ends', () => {
-  const s = storage()
-  setLock(s, 'k', lock(one, WRLCK, 1, 9))
-  setLock(s, 'k', lock(one, UNLCK, 3, 5))
-  expect(seen(s)).toBe('.ww..wwww.')
+  const file = someFile()
+  setLock(file, lock(one, WRLCK, 1, 9))
+  setLock(file, lock(one, UNLCK, 3, 5))
+  expect(seen(file)).toBe('.ww..wwww.')
 })
 
 test('a lock of another type replaces only its own range', () => {
-  const s = storage()
-  setLock(s, 'k', lock(one, RDLCK, 0, Infinity))
-  setLock(s, 'k', lock(one, WRLCK, 2, 4))
-  expect(seen(s)).toBe('rrwwrrrrrr')
+  const file = someFile()
+  setLock(file, lock(one, RDLCK, 0, Infinity))
+  setLock(file, lock(one, WRLCK, 2, 4))
+  expect(seen(file)).toBe('rrwwrrrrrr')
 })
 
 test('neighbours of the same type become one lock', () => {
-  const s = storage()
-  setLock(s, 'k', lock(one, RDLCK, 0, 2))
-  setLock(s, 'k', lock(one, RDLCK, 2, 4))
-  expect(conflicting(s, 'k', lock(two, WRLCK, 0, 1))).toMatchObject({ start: 0, end: 4 })
+  const file = someFile()
+  setLock(file, lock(one, RDLCK, 0, 2))
+  setLock(file, lock(one, RDLCK, 2, 4))
+  expect(conflicting(file, lock(two, WRLCK, 0, 1))).toMatchObject({ start: 0, end: 4 })
 })
 
 test('read locks share, and an owner never conflicts with itself', () => {
-  const s = storage()
-  setLock(s, 'k', lock(one, RDLCK, 0, 5))
-  expect(conflicting(s, 'k', lock(two, RDLCK, 0, 5))).toBeNull()
-  expect(conflicting(s, 'k', lock(one, WRLCK, 0, 5))).toBeNull()
+  const file = someFile()
+  setLock(file, lock(one, RDLCK, 0, 5))
+  expect(conflicting(file, lock(two, RDLCK, 0, 5))).toBeNull()
+  expect(conflicting(file, lock(one, WRLCK, 0, 5))).toBeNull()
 })
 
 test('releasing an owner leaves the others', () => {
-  const s = storage()
-  setLock(s, 'k', lock(one, RDLCK, 0, 5))
-  setLock(s, 'k', lock(two, RDLCK, 0, 5))
-  releaseLocks(s, 'k', one)
-  expect(seen(s)).toBe('..........')
-  expect(conflicting(s, 'k', lock(one, WRLCK, 0, 1))).not.toBeNull()
+  const file = someFile()
+  setLock(file, lock(one, RDLCK, 0, 5))
+  setLock(file, lock(two, RDLCK, 0, 5))
+  releaseLocks(file, one)
+  expect(seen(file)).toBe('..........')
+  expect(conflicting(file, lock(one, WRLCK, 0, 1))).not.toBeNull()
 })

@@ -10,6 +10,7 @@ import type { SignalInfo } from './signals.js'
 import type { Task } from './task.js'
 
 export class SignalFile extends EventFile {
+  protected readonly recordSize = SIGNALFD_SIGINFO_SIZE
   maskLow = 0
   maskHigh = 0
   /** Whose signals it shows: the maker's until somebody else reads or polls it. */

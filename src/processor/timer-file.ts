@@ -13,6 +13,7 @@ const count = new Uint8Array(COUNT_SIZE)
 const countView = new DataView(count.buffer)
 
 export class TimerFile extends EventFile {
+  protected readonly recordSize = COUNT_SIZE
   /** CLOCK_ number that times are on. */
   readonly clock: number
   readonly timer: Timer
