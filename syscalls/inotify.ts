@@ -85,7 +85,7 @@ export const inotify_add_watch = syscall({
 })
 
 const add = ({ kernel }: Task, file: HostFile, hostFd: number, mask: number): number =>
-  kernel.host.inotifyAddWatch(file.fd, `/proc/self/fd/${hostFd}`, mask)
+  kernel.host.inotifyAddWatch(file.fd, kernel.host.nameOf(hostFd), mask)
 
 export const inotify_rm_watch = syscall({
   number: 255,

@@ -88,7 +88,7 @@ function openAgain(task: Task, named: number, flags: number): number {
   }
   if (!(file instanceof HostFile)) return err(E.NXIO)
   const hostFlags = (flags & (O.ACCMODE | O.TRUNC | O.DIRECTORY)) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC
-  const fd = kernel.host.openat(AT.FDCWD, `/proc/self/fd/${file.fd}`, hostFlags, 0)
+  const fd = kernel.host.openat(AT.FDCWD, kernel.host.nameOf(file.fd), hostFlags, 0)
   if (fd < 0) return fd
   const status = newFileStatus()
   kernel.host.fstat(fd, status)

@@ -1,5 +1,6 @@
 // The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
+import { writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Strace } from '../../syscalls/strace.js'
 import { dispatcher, newCounters, selection } from '../../syscalls/table.js'
@@ -9,13 +10,13 @@ import { SIG } from '../abi/signal.js'
 import { exitCodeOf, isSignaled, termSignalOf } from '../abi/wait.js'
 import { Engine } from '../engine/engine.js'
 import type { Host } from '../host/host.js'
-import { linuxHost } from '../host/linux.js'
 import { CONTROL, CONTROL_BASE, type MemoryOptions } from '../processor/layout.js'
 import type { LoadFailure } from '../processor/loader.js'
 import { Processor } from '../processor/processor.js'
 import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
+import { chooseHost, NoHost, type PortableSetting } from './choose-host.js'
 import { cpuOf, type RunOptions } from './run-options.js'
 
 /** Of the worker's stack (run.ts), what nested guest calls may count: a frame counts 1 KiB and may really take several. */
@@ -25,6 +26,8 @@ export interface WorkerInput {
   readonly options: RunOptions
   readonly cache: MemoryOptions
   readonly memory: WebAssembly.Memory
+  /** For `--host portable`. */
+  readonly portable: PortableSetting | null
 }
 
 const STDERR = 2
@@ -111,8 +114,8 @@ function exitStatusOf({ errno }: LoadFailure): number {
 const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
 
 /** Makes processor and guest; the status to exit with. Does not return when the guest died by a signal. */
-async function run({ options, cache, memory }: WorkerInput): Promise<number> {
-  const host = linuxHost()
+async function run({ options, cache, memory, portable }: WorkerInput): Promise<number> {
+  const host = await chooseHost(options.host, portable, (message) => parentPort?.postMessage(message))
   const log = new Output(host, options.log, STDERR)
   const strace = await straceFor(host, options, log)
   const complain = (text: string): void => log.write(text)
@@ -180,6 +183,8 @@ async function run({ options, cache, memory }: WorkerInput): Promise<number> {
   return isSignaled(status) ? 128 + termSignalOf(status) : exitCodeOf(status)
 }
 
+const complain = ({ message }: Error): void => void writeSync(STDERR, `lego: ${message}\n`)
+
 /** What a user can cause is one line; anything else is a bug and keeps its stack. */
 async function main(): Promise<number> {
   const input = workerData as WorkerInput
@@ -187,13 +192,13 @@ async function main(): Promise<number> {
     return await run(input)
   } catch (error) {
     if (error instanceof Refusal) {
-      linuxHost().write(STDERR, encoder.encode(`lego: ${error.message}\n`))
+      complain(error)
       return error.status
     }
     const isTransport = error instanceof Error && error.name === 'TransportError'
     const isExport = error instanceof Error && error.message.startsWith('cannot export')
-    if (!isTransport && !isExport) throw error
-    linuxHost().write(STDERR, encoder.encode(`lego: ${error.message}\n`))
+    if (!isTransport && !isExport && !(error instanceof NoHost)) throw error
+    complain(error)
     return NOT_STARTED
   }
 }

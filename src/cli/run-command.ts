@@ -52,6 +52,12 @@ export const OPTIONS: readonly Option[] = [
     help: 'use the memory component that listens there',
     parse: (memory) => (memory.startsWith('unix:') ? { memory } : `${memory} is not unix:PATH`),
   },
+  {
+    name: '--host',
+    value: 'linux|portable',
+    help: "native calls, or Node's API alone (default linux on Linux, else portable)",
+    parse: (host) => (host === 'linux' || host === 'portable' ? { host } : `${host} is neither linux nor portable`),
+  },
   { name: '--root', value: 'DIR', help: "the guest's / (default: the host's)", parse: (root) => ({ root }) },
   {
     name: '--mount',
@@ -235,6 +241,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
     policy: 'fifo',
     memory: null,
     root: null,
+    host: process.platform === 'linux' ? 'linux' : 'portable',
     mounts: [],
     env: Object.entries(environment).map(([name, value]) => `${name}=${value ?? ''}`),
     cwd,

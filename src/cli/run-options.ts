@@ -1,6 +1,12 @@
 // What `lego run` was asked for, as plain data: it crosses to the worker that runs the guest. `parseSize('64M')` reads a size.
 
+import type { PortableRequest } from '../host/portable-link.js'
 import { type CpuModel, parseCpu } from '../x86/features.js'
+
+export type HostName = 'linux' | 'portable'
+
+/** From the worker to the main thread under `--host portable`. */
+export type PortableMessage = { readonly ask: PortableRequest } | { readonly die: number }
 
 export interface RunOptions {
   readonly program: string
@@ -13,6 +19,8 @@ export interface RunOptions {
   /** unix:PATH of a memory manager, or null for one of our own. */
   readonly memory: string | null
   readonly root: string | null
+  /** How calls to the machine below are made: natively, or with Node's API alone. */
+  readonly host: HostName
   readonly mounts: readonly string[]
   readonly env: readonly string[]
   readonly cwd: string

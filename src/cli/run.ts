@@ -1,20 +1,21 @@
 // `lego run`: starts the worker that runs the guest, and one for each further vCPU when it is asked to. The main thread only owns host signals, time-slice ticks and the exit status.
-import { readFileSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { INTERPRETER_FILE } from '../engine/interpreter-file.js'
 import { POLL } from '../engine/record.js'
 import { CONTROL, CONTROL_BASE, DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
 import { pollVcpu } from '../processor/mailbox.js'
+import { PortableMain } from './portable-main.js'
 import type { WorkerInput } from './processor-worker.js'
-import type { RunOptions } from './run-options.js'
+import type { PortableMessage, RunOptions } from './run-options.js'
 import type { VcpuInput } from './vcpu-worker.js'
+import { wakeHome } from './wake-home.js'
 
 /** Guest calls nest on the worker's stack. */
 const STACK_MB = 64
 const TICK_MS = 10
 const CONTROL_AT = CONTROL_BASE >> 2
-const ONE = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0])
 
 /** Signals that a guest may want; the others keep their effect on us, which is the same as on a program. */
 const FORWARDED = [
@@ -30,33 +31,27 @@ const FORWARDED = [
   'SIGURG',
 ] as const
 
-function forwardSignals(words: Int32Array): void {
+function forwardSignals(raise: (signal: number) => void): void {
   for (const name of FORWARDED) {
-    process.on(name, () => {
-      const signal = constants.signals[name]
-      Atomics.or(words, CONTROL_AT + CONTROL.SIGNALS_LOW, 1 << (signal - 1))
-      pollRunning(words)
-      wakeHome(words)
-    })
+    try {
+      process.on(name, () => raise(constants.signals[name]))
+    } catch {
+      // A machine without that signal.
+    }
   }
-}
-
-function wakeHome(words: Int32Array): void {
-  const eventfd = Atomics.load(words, CONTROL_AT + CONTROL.EVENTFD)
-  if (eventfd > 0) writeSync(eventfd, ONE)
 }
 
 /** setTimeout's longest, 24 days: a longer limit is none. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 /** The guest ends as by SIGKILL; its worker says why. */
-function endAfter(words: Int32Array, seconds: number): NodeJS.Timeout | undefined {
+function endAfter(seconds: number, words: Int32Array, wake: () => void): NodeJS.Timeout | undefined {
   const timeout_ms = seconds * 1000
   if (timeout_ms > TIMEOUT_MS_MAX) return undefined
   return setTimeout(() => {
     Atomics.store(words, CONTROL_AT + CONTROL.ENDS, 1)
     pollRunning(words)
-    wakeHome(words)
+    wake()
   }, timeout_ms)
 }
 
@@ -103,7 +98,14 @@ export function run(options: RunOptions): Promise<number> {
   const { pages } = map
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
   const words = new Int32Array(memory.buffer)
-  const input: WorkerInput = { options, cache, memory }
+  const wake = (): void => wakeHome(words, portable?.setting ?? null)
+  const raise = (signal: number): void => {
+    Atomics.or(words, CONTROL_AT + CONTROL.SIGNALS_LOW, 1 << (signal - 1))
+    pollRunning(words)
+    wake()
+  }
+  const portable = options.host === 'portable' ? new PortableMain(raise) : null
+  const input: WorkerInput = { options, cache, memory, portable: portable?.setting ?? null }
   const worker = new Worker(new URL('./processor-worker.js', import.meta.url), {
     workerData: input,
     resourceLimits: { stackSizeMb: STACK_MB },
@@ -111,8 +113,8 @@ export function run(options: RunOptions): Promise<number> {
     stdout: true,
     stderr: true,
   })
-  forwardSignals(words)
-  const limit = endAfter(words, options.timeLimitSec)
+  forwardSignals(raise)
+  const limit = endAfter(options.timeLimitSec, words, wake)
   keepInterpreter()
   const ticks = setInterval(() => {
     if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) === 0) return
@@ -121,10 +123,15 @@ export function run(options: RunOptions): Promise<number> {
   }, TICK_MS)
   return new Promise((resolve, reject) => {
     worker.on('error', reject)
-    worker.on('message', (vcpu: number) => startVcpu({ options, cache, memory, vcpu }).on('error', reject))
+    worker.on('message', (message: number | PortableMessage) => {
+      if (typeof message === 'number') startVcpu({ ...input, vcpu: message }).on('error', reject)
+      else if ('ask' in message) portable?.request(message.ask)
+      else portable?.die(message.die)
+    })
     worker.on('exit', (status) => {
       clearInterval(ticks)
       clearTimeout(limit)
+      portable?.finish()
       resolve(status)
     })
   })

@@ -107,6 +107,8 @@ export interface Host {
   isatty(fd: number): boolean
   /** What readlink(2) says of /proc/self/fd. */
   describe(fd: number): string
+  /** A path by which the calls here reach the open file itself, whatever its name is now. */
+  nameOf(fd: number): string
   /** Fills out[0] (read end) and out[1] (write end). */
   pipe2(out: Int32Array, flags: number): number
   eventfd(initial: number, flags: number): number

@@ -273,9 +273,13 @@ class LinuxHost implements Host {
     return this.#call.isatty(fd) === 1
   }
 
+  nameOf(fd: number): string {
+    return `/proc/self/fd/${fd}`
+  }
+
   describe(fd: number): string {
     const name = new Uint8Array(PATH_MAX)
-    const length = this.readlinkat(AT.FDCWD, `/proc/self/fd/${fd}`, name)
+    const length = this.readlinkat(AT.FDCWD, this.nameOf(fd), name)
     return length < 0 ? '' : textOfPath(name.subarray(0, length))
   }
 

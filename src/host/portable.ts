@@ -1,169 +1,537 @@
-// The `Host` on Node's fs API alone, for machines where no native call may be made: `portableHost()`.
-// Does files, directories, clocks and random numbers. Answers -ENOSYS to what Node cannot do: poll, pipes, sockets, dup, locks, ioctl, xattr.
-// Node has no directory descriptors and no lseek: this keeps path and position of each file it opened; a directory renamed meanwhile is lost.
+// The `Host` on Node's API alone, for machines where no native call may be made: `portableHost()`.
+// Files are Node's, reached by path (portable-disk.ts); pipes, eventfd, epoll and poll are done here, within this process. What Node cannot do is
+// refused, see UNSUPPORTED and portable-differences.ts. Blocking is Atomics.wait on the link to the main thread (portable-link.ts).
 import { randomFillSync } from 'node:crypto'
-import fs from 'node:fs'
+import nodeFs from 'node:fs'
 import os from 'node:os'
-import { direntLength, writeDirent } from '../abi/dirent.js'
-import { E, errnoByName } from '../abi/errno.js'
-import { AT, F, FD_CLOEXEC, O, SEEK } from '../abi/fcntl.js'
-import type { ResourceUsage } from '../abi/resource.js'
-import { direntTypeOf, type FileStatus } from '../abi/stat.js'
+import { isatty } from 'node:tty'
+import { E } from '../abi/errno.js'
+import { AT, F, FD_CLOEXEC, O } from '../abi/fcntl.js'
+import { POLL } from '../abi/poll.js'
+import { type ResourceUsage, RLIMIT } from '../abi/resource.js'
+import { type FileStatus, S } from '../abi/stat.js'
+import type { FileSystemStatus } from '../abi/statfs.js'
 import type { SystemInfo } from '../abi/sysinfo.js'
 import { CLOCK, UTIME_NOW, UTIME_OMIT } from '../abi/time.js'
 import type { SystemName } from '../abi/utsname.js'
+import { textOfPath } from '../lib/path-text.js'
 import type { Host, MemoryWindow, Path, SharedMemory } from './host.js'
 import { openFlagsToMachine } from './open-flags.js'
+import { attempt } from './portable-attempt.js'
+import type { Descriptor } from './portable-descriptor.js'
+import { DiskDescriptor, DiskFile, type FileSystem, fillStatus, forNode, identityOf, Place } from './portable-disk.js'
+import { EpollSet, EventCounter } from './portable-events.js'
+import { Inherited, type MainThread } from './portable-inherited.js'
+import { LINK, newLink } from './portable-link.js'
+import { readClock, readResources, readSystem, readUsage } from './portable-machine.js'
+import { type NameRules, Names, rulesOf } from './portable-names.js'
+import { makePipe } from './portable-pipe.js'
 import { PortableWindow } from './portable-window.js'
 
-interface OpenFile {
-  path: string
-  flags: number
-  /** Where the next read or write happens; null for what has no position (terminals, pipes). */
-  position: number | null
-  /** A directory's names, read at the first getdents64 and again after rewinding. */
-  names: string[] | null
+export interface PortableOptions {
+  /** Who reads stdin and sets the terminal; without it reads of stdin block. */
+  readonly main?: MainThread
+  /** The mask that lego was started with; the process's own is 0 then, as a worker thread cannot change it. */
+  readonly umask?: number
+  /** Ends this process by a signal: only the main thread can. */
+  readonly die?: (signal: number) => void
+  /** For tests: another machine's files and rules for names. */
+  readonly fs?: FileSystem
+  readonly names?: NameRules
 }
 
-const unsupported = (): number => -E.NOSYS
+/** Numbers below are the machine's own: what lego was started with. */
+const FIRST_FD = 1 << 20
+/** A descriptor as a path: no guest can write a NUL. */
+const DESCRIPTOR_NAME = /^\0fd\/(\d+)$/
+/** Of the flags of open(2), those that Node's openSync takes. */
+const PASSED = O.ACCMODE | O.CREAT | O.EXCL | O.TRUNC | O.APPEND | O.NOCTTY | O.NONBLOCK | O.DSYNC | O.NOFOLLOW
+const TMPFILE_BIT = 0o20000000
+const COPY_PIECE = 65536
+/** What the machine's limits are Node cannot ask; descriptors are limited by the processor itself. */
+const DESCRIPTORS = { current: 1024, maximum: 1048576 } as const
+const DEATH_WAIT_NSEC = 1e9
 
-/** What this host cannot do; `PortableHost` has the rest. */
+const refused = (errno: number) => (): number => -errno
+
+/** What this host cannot do, and what Linux says where it cannot; `PortableHost` has the rest. */
 const UNSUPPORTED = {
-  fstatfs: unsupported,
-  mknodat: unsupported,
-  fallocate: unsupported,
-  flock: unsupported,
-  copyFileRange: unsupported,
-  memfdCreate: unsupported,
-  fgetxattr: unsupported,
-  fsetxattr: unsupported,
-  flistxattr: unsupported,
-  fremovexattr: unsupported,
-  dup: unsupported,
-  dup3: unsupported,
-  ioctl: unsupported,
-  adjtimex: unsupported,
-  pipe2: unsupported,
-  eventfd: unsupported,
-  inotifyInit: unsupported,
-  inotifyAddWatch: unsupported,
-  inotifyRmWatch: unsupported,
-  splice: unsupported,
-  tee: unsupported,
-  epollCreate: unsupported,
-  epollCtl: unsupported,
-  epollWait: unsupported,
-  ppoll: unsupported,
-  socket: unsupported,
-  socketpair: unsupported,
-  bind: unsupported,
-  listen: unsupported,
-  accept4: unsupported,
-  connect: unsupported,
-  getsockname: unsupported,
-  getpeername: unsupported,
-  sendto: unsupported,
-  recvfrom: unsupported,
-  shutdown: unsupported,
-  getsockopt: unsupported,
-  setsockopt: unsupported,
-  getpgrp: unsupported,
-  schedGetaffinity: unsupported,
-  getrlimit: unsupported,
+  // A file system without them: fallocate(2), xattr(7).
+  fallocate: refused(E.OPNOTSUPP),
+  fgetxattr: refused(E.OPNOTSUPP),
+  fsetxattr: refused(E.OPNOTSUPP),
+  flistxattr: refused(E.OPNOTSUPP),
+  fremovexattr: refused(E.OPNOTSUPP),
+  // One without a lock manager: other programs of the machine would not see the lock.
+  flock: refused(E.NOLCK),
+  // A kernel built without the call.
+  memfdCreate: refused(E.NOSYS),
+  inotifyInit: refused(E.NOSYS),
+  inotifyAddWatch: refused(E.NOSYS),
+  inotifyRmWatch: refused(E.NOSYS),
+  adjtimex: refused(E.NOSYS),
+  // splice(2) of what cannot be spliced: programs then copy.
+  splice: refused(E.INVAL),
+  tee: refused(E.INVAL),
+  // A kernel without networking.
+  socket: refused(E.AFNOSUPPORT),
+  socketpair: refused(E.AFNOSUPPORT),
+  bind: refused(E.NOTSOCK),
+  listen: refused(E.NOTSOCK),
+  accept4: refused(E.NOTSOCK),
+  connect: refused(E.NOTSOCK),
+  getsockname: refused(E.NOTSOCK),
+  getpeername: refused(E.NOTSOCK),
+  sendto: refused(E.NOTSOCK),
+  recvfrom: refused(E.NOTSOCK),
+  shutdown: refused(E.NOTSOCK),
+  getsockopt: refused(E.NOTSOCK),
+  setsockopt: refused(E.NOTSOCK),
 } satisfies Partial<Host>
 
-export function portableHost(): Host {
-  return Object.assign(new PortableHost(), UNSUPPORTED)
+export function portableHost(options: PortableOptions = {}): Host {
+  return Object.assign(new PortableHost(options), UNSUPPORTED)
 }
 
-/** Runs an fs call: its number, or 0 for any other result; its exception becomes a negative errno. */
-function attempt(action: () => unknown): number {
-  try {
-    const result = action()
-    return typeof result === 'number' ? result : 0
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const errno = code === undefined ? undefined : errnoByName(code)
-    if (code === undefined) throw error
-    return -(errno ?? E.IO)
-  }
-}
-
-/** The same on a descriptor: Node throws a usage error for negative ones. */
-function onDescriptor(fd: number, action: () => unknown): number {
-  return fd < 0 ? -E.BADF : attempt(action)
-}
-
-const text = (path: Path): string => (typeof path === 'string' ? path : Buffer.from(path).toString())
+const text = (path: Path): string => (typeof path === 'string' ? path : textOfPath(path))
 
 class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
   readonly name = 'portable'
-  readonly #files = new Map<number, OpenFile>()
+  readonly #fs: FileSystem
+  readonly #names: Names
+  readonly #main: MainThread | null
+  readonly #words: Int32Array
+  readonly #die: ((signal: number) => void) | undefined
+  readonly #table = new Map<number, Descriptor>()
+  #next = FIRST_FD
+  #umask: number | undefined
+  #wakesSeen = 0
 
-  /** The path that `dirfd` and `path` name, or a negative errno. */
-  #resolve(dirfd: number, path: Path): string | number {
+  constructor({ main, umask, die, fs = nodeFs, names = rulesOf(process.platform) }: PortableOptions) {
+    this.#fs = fs
+    this.#names = new Names(fs, names)
+    this.#main = main ?? null
+    this.#words = (main?.link ?? newLink()).words
+    this.#umask = umask
+    this.#die = die
+  }
+
+  // Descriptors
+
+  /** What a number stands for; undefined: EBADF. */
+  #get(fd: number): Descriptor | undefined {
+    const known = this.#table.get(fd)
+    if (known !== undefined || !(fd >= 0 && fd < FIRST_FD)) return known
+    try {
+      const inherited = new Inherited(this.#fs, fd, this.#fs.fstatSync(fd), isatty(fd), this.#main)
+      inherited.references = 1
+      this.#table.set(fd, inherited)
+      return inherited
+    } catch {
+      return undefined
+    }
+  }
+
+  #put(descriptor: Descriptor): number {
+    descriptor.references++
+    this.#table.set(this.#next, descriptor)
+    return this.#next++
+  }
+
+  #on(fd: number, call: (descriptor: Descriptor) => number): number {
+    const descriptor = this.#get(fd)
+    return descriptor === undefined ? -E.BADF : call(descriptor)
+  }
+
+  /** A call on the file behind a descriptor: Node's descriptor, or the path of a place. */
+  #onDisk(fd: number, onFile: (nodeFd: number) => unknown, onPlace: (path: string | Buffer) => unknown): number {
+    return this.#on(fd, (descriptor) => {
+      if (descriptor instanceof DiskFile) return attempt(() => onFile(descriptor.nodeFd))
+      if (descriptor instanceof Inherited) return attempt(() => onFile(descriptor.fd))
+      if (!(descriptor instanceof Place)) return -E.INVAL
+      const found = descriptor.found()
+      return found < 0 ? found : attempt(() => onPlace(forNode(descriptor.path)))
+    })
+  }
+
+  close(fd: number): number {
+    return this.#on(fd, (descriptor) => {
+      this.#table.delete(fd)
+      if (--descriptor.references === 0) descriptor.close()
+      return descriptor instanceof Inherited && fd < FIRST_FD ? attempt(() => this.#fs.closeSync(fd)) : 0
+    })
+  }
+
+  dup(fd: number): number {
+    return this.#on(fd, (descriptor) => this.#put(descriptor))
+  }
+
+  dup3(oldFd: number, newFd: number, _flags: number): number {
+    if (oldFd === newFd) return -E.INVAL
+    // Numbers are ours to give; nobody asks for one of the machine's.
+    if (newFd < FIRST_FD) return -E.BADF
+    return this.#on(oldFd, (descriptor) => {
+      this.close(newFd)
+      descriptor.references++
+      this.#table.set(newFd, descriptor)
+      return newFd
+    })
+  }
+
+  fcntl(fd: number, command: number, argument: number | Uint8Array): number {
+    return this.#on(fd, (descriptor) => {
+      if (command === F.GETFD) return FD_CLOEXEC
+      if (command === F.GETFL) return descriptor.flags
+      if (command === F.DUPFD || command === F.DUPFD_CLOEXEC) return this.#put(descriptor)
+      return descriptor.control(command, Number(argument))
+    })
+  }
+
+  ioctl(fd: number, request: number, argument: number | Uint8Array): number {
+    return this.#on(fd, (descriptor) => descriptor.ioctl(request, argument))
+  }
+
+  isatty(fd: number): boolean {
+    const descriptor = this.#get(fd)
+    return descriptor instanceof Inherited && descriptor.isTerminal
+  }
+
+  describe(fd: number): string {
+    return this.#get(fd)?.name ?? ''
+  }
+
+  nameOf(fd: number): string {
+    return `\0fd/${fd}`
+  }
+
+  pipe2(out: Int32Array, flags: number): number {
+    const [reader, writer] = makePipe(flags)
+    out[0] = this.#put(reader)
+    out[1] = this.#put(writer)
+    return 0
+  }
+
+  eventfd(initial: number, flags: number): number {
+    return this.#put(new EventCounter(initial, flags))
+  }
+
+  epollCreate(): number {
+    return this.#put(new EpollSet())
+  }
+
+  epollCtl(epollFd: number, operation: number, fd: number, events: number, key: number): number {
+    return this.#on(epollFd, (set) =>
+      this.#on(fd, (watched) => (set instanceof EpollSet ? set.change(operation, fd, watched, events, key) : -E.INVAL)),
+    )
+  }
+
+  epollWait(epollFd: number, out: Int32Array, count: number): number {
+    return this.#on(epollFd, (set) => (set instanceof EpollSet ? set.wait(out, count) : -E.INVAL))
+  }
+
+  /** Answers -EINTR when another thread woke it for something that is no descriptor's (portable-link.ts). */
+  ppoll(pollfds: Int32Array, count: number, timeoutNsec: number): number {
+    const ends = timeoutNsec < 0 ? Infinity : performance.now() + timeoutNsec / 1e6
+    for (;;) {
+      const wakes = Atomics.load(this.#words, LINK.WAKES)
+      const ready = this.#look(pollfds, count)
+      if (ready > 0 || timeoutNsec === 0) return ready
+      if (wakes !== this.#wakesSeen) {
+        this.#wakesSeen = wakes
+        return -E.INTR
+      }
+      const left = ends - performance.now()
+      if (left <= 0) return 0
+      Atomics.wait(this.#words, LINK.WAKES, wakes, left)
+    }
+  }
+
+  #look(pollfds: Int32Array, count: number): number {
+    let ready = 0
+    for (let at = 0; at < count; at++) {
+      const fd = pollfds[2 * at]!
+      const wanted = pollfds[2 * at + 1]! & 0xffff
+      const descriptor = fd < 0 ? undefined : this.#get(fd)
+      const found =
+        fd < 0 ? 0 : descriptor === undefined ? POLL.NVAL : descriptor.events & (wanted | POLL.ERR | POLL.HUP)
+      pollfds[2 * at + 1] = wanted | (found << 16)
+      if (found !== 0) ready++
+    }
+    return ready
+  }
+
+  // Paths
+
+  /** The path that `dirfd` and `path` name, or a negative errno. `making`: its last name is to be made. */
+  #resolve(dirfd: number, path: Path, making = false): string | number {
     const name = text(path)
     if (name === '') return -E.NOENT
-    if (name.startsWith('/') || dirfd === AT.FDCWD) return name
-    const directory = this.#files.get(dirfd)
-    return directory === undefined ? -E.BADF : `${directory.path}/${name}`
+    const descriptor = DESCRIPTOR_NAME.exec(name)?.[1]
+    if (descriptor !== undefined) return this.#pathOf(Number(descriptor))
+    let whole = name
+    let from = 0
+    if (!name.startsWith('/') && dirfd !== AT.FDCWD) {
+      const directory = this.#pathOf(dirfd)
+      if (typeof directory === 'number') return directory
+      from = directory.endsWith('/') ? directory.length : directory.length + 1
+      whole = directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`
+    }
+    if (making) this.#names.forget()
+    // What is relative to the working directory is the command line's, in the machine's own spelling.
+    const problem = name.startsWith('/') || dirfd !== AT.FDCWD ? this.#names.problem(whole, from, making) : 0
+    return problem < 0 ? problem : whole
   }
 
-  #onPath(dirfd: number, path: Path, action: (resolved: string) => unknown): number {
-    const resolved = this.#resolve(dirfd, path)
-    return typeof resolved === 'number' ? resolved : attempt(() => action(resolved))
+  #pathOf(fd: number): string | number {
+    const descriptor = this.#get(fd)
+    if (descriptor === undefined) return -E.BADF
+    if (!(descriptor instanceof DiskDescriptor)) return -E.NOTDIR
+    const found = descriptor.found()
+    return found < 0 ? found : descriptor.path
   }
+
+  #onPath(dirfd: number, path: Path, action: (resolved: string | Buffer) => unknown): number {
+    const resolved = this.#resolve(dirfd, path)
+    return typeof resolved === 'number' ? resolved : attempt(() => action(forNode(resolved)))
+  }
+
+  #making(dirfd: number, path: Path, action: (resolved: string | Buffer) => unknown): number {
+    const resolved = this.#resolve(dirfd, path, true)
+    return typeof resolved === 'number' ? resolved : attempt(() => action(forNode(resolved)))
+  }
+
+  /** Without links and in the machine's spelling, as a Linux path. */
+  #canonical(path: string): string {
+    const real = textOfPath(this.#fs.realpathSync.native(forNode(path), 'buffer'))
+    return process.platform === 'win32' ? real.replace(/^[a-z]:/i, '').replaceAll('\\', '/') : real
+  }
+
+  openat(dirfd: number, path: Path, flags: number, mode: number): number {
+    const inherited = DESCRIPTOR_NAME.exec(text(path))?.[1]
+    const known = inherited === undefined ? undefined : this.#get(Number(inherited))
+    if (known !== undefined && !(known instanceof DiskDescriptor)) return this.#put(known)
+    if ((flags & TMPFILE_BIT) !== 0) return -E.OPNOTSUPP
+    const resolved = this.#resolve(dirfd, path, (flags & O.CREAT) !== 0)
+    return typeof resolved === 'number' ? resolved : attempt(() => this.#open(resolved, flags, mode))
+  }
+
+  #open(resolved: string, flags: number, mode: number): number {
+    const creates = (flags & O.CREAT) !== 0
+    const follows = (flags & O.NOFOLLOW) === 0 && (!creates || (flags & O.EXCL) === 0)
+    let path = resolved
+    let status = this.#fs.lstatSync(forNode(path), { bigint: true, throwIfNoEntry: !creates })
+    if (status?.isSymbolicLink() && follows) {
+      status = this.#fs.statSync(forNode(path), { bigint: true, throwIfNoEntry: !creates })
+      if (status !== undefined) path = this.#canonical(path)
+    }
+    if (status === undefined) return this.#openFile(path, flags, mode)
+    if (creates && (flags & O.EXCL) !== 0) return -E.EXIST
+    const kind = Number(status.mode) & S.IFMT
+    if ((flags & O.DIRECTORY) !== 0 && kind !== S.IFDIR) return -E.NOTDIR
+    if ((flags & O.PATH) !== 0) return this.#openPlace(path, status, flags)
+    if (kind === S.IFLNK) return -E.LOOP
+    if (kind === S.IFDIR) {
+      if (creates || (flags & O.ACCMODE) !== O.RDONLY) return -E.ISDIR
+      this.#fs.accessSync(forNode(path), this.#fs.constants.R_OK)
+      return this.#openPlace(path, status, flags)
+    }
+    if (kind === S.IFCHR) return this.#openDevice(path, flags)
+    // A FIFO cannot be polled, and a socket is not opened: as a device that is not there (open(2)).
+    return kind === S.IFREG ? this.#openFile(path, flags, mode) : -E.NXIO
+  }
+
+  #openPlace(path: string, status: nodeFs.BigIntStats, flags: number): number {
+    const canonical = status.isDirectory() ? this.#canonical(path) : path
+    return this.#put(new Place(this.#fs, canonical, identityOf(status), flags))
+  }
+
+  #openFile(path: string, flags: number, mode: number): number {
+    const nodeFd = this.#fs.openSync(forNode(path), openFlagsToMachine(flags & PASSED), mode)
+    const status = this.#fs.fstatSync(nodeFd, { bigint: true })
+    const created = (flags & O.CREAT) !== 0 && (flags & O.NOFOLLOW) === 0 ? this.#canonical(path) : path
+    return this.#put(
+      new DiskFile(this.#fs, nodeFd, { path: created, identity: identityOf(status), flags, seeks: status.isFile() }),
+    )
+  }
+
+  /** A terminal is the one that lego was started on: Node reads no other without blocking. */
+  #openDevice(path: string, flags: number): number {
+    if (path !== '/dev/tty') {
+      const nodeFd = this.#fs.openSync(forNode(path), openFlagsToMachine(flags & PASSED))
+      const status = this.#fs.fstatSync(nodeFd, { bigint: true })
+      if (!isatty(nodeFd)) {
+        const identity = identityOf(status)
+        return this.#put(new DiskFile(this.#fs, nodeFd, { path, identity, flags, seeks: false }))
+      }
+      this.#fs.closeSync(nodeFd)
+    }
+    for (let fd = 0; fd <= 2; fd++) {
+      const own = this.#get(fd)
+      if (own instanceof Inherited && own.isTerminal) return this.#put(own)
+    }
+    return -E.NXIO
+  }
+
+  fstatat(dirfd: number, path: Path, flags: number, out: FileStatus): number {
+    if (path.length === 0 && flags & AT.EMPTY_PATH) return this.fstat(dirfd, out)
+    const call = flags & AT.SYMLINK_NOFOLLOW ? this.#fs.lstatSync : this.#fs.statSync
+    return this.#onPath(dirfd, path, (resolved) => fillStatus(call(resolved, { bigint: true }), out))
+  }
+
+  readlinkat(dirfd: number, path: Path, buffer: Uint8Array): number {
+    return this.#onPath(dirfd, path, (resolved) => {
+      const target = this.#fs.readlinkSync(resolved, 'buffer').subarray(0, buffer.length)
+      buffer.set(target)
+      return target.length
+    })
+  }
+
+  mkdirat(dirfd: number, path: Path, mode: number): number {
+    return this.#making(dirfd, path, (resolved) => this.#fs.mkdirSync(resolved, mode))
+  }
+
+  /** Of what is no directory Node makes regular files alone; EPERM says that the file system has no others (mknod(2)). */
+  mknodat(dirfd: number, path: Path, mode: number, _dev: number): number {
+    return this.#making(dirfd, path, (resolved) => {
+      if (this.#fs.lstatSync(resolved, { throwIfNoEntry: false }) !== undefined) return -E.EXIST
+      const kind = mode & S.IFMT
+      if (kind !== 0 && kind !== S.IFREG) return -E.PERM
+      this.#fs.closeSync(this.#fs.openSync(resolved, 'wx', mode & 0o7777))
+      return 0
+    })
+  }
+
+  unlinkat(dirfd: number, path: Path, flags: number): number {
+    const result = this.#onPath(dirfd, path, (resolved) => {
+      this.#names.forget()
+      if (flags & AT.REMOVEDIR) this.#fs.rmdirSync(resolved)
+      // macOS says EPERM.
+      else if (this.#fs.lstatSync(resolved).isDirectory()) return -E.ISDIR
+      else this.#fs.unlinkSync(resolved)
+    })
+    return result
+  }
+
+  renameat2(oldDirfd: number, oldPath: Path, newDirfd: number, newPath: Path, flags: number): number {
+    if (flags !== 0) return -E.INVAL
+    const source = this.#resolve(oldDirfd, oldPath)
+    if (typeof source === 'number') return source
+    let target = this.#resolve(newDirfd, newPath, true)
+    // The same file in another spelling is renamed; another file would be lost.
+    if (target === -E.EXIST) target = this.#respelt(source, newDirfd, newPath)
+    if (typeof target === 'number') return target
+    const to = target
+    const moved = attempt(() => this.#fs.renameSync(forNode(source), forNode(to)))
+    if (moved === 0) this.#follow(source, to)
+    return moved
+  }
+
+  #respelt(source: string, dirfd: number, path: Path): string | number {
+    const directory = dirfd === AT.FDCWD ? '' : this.#pathOf(dirfd)
+    if (typeof directory === 'number') return directory
+    const target = text(path).startsWith('/') ? text(path) : `${directory}/${text(path)}`
+    const [from, to] = [source, target].map((name) =>
+      this.#fs.lstatSync(forNode(name), { bigint: true, throwIfNoEntry: false }),
+    )
+    return from !== undefined && to !== undefined && identityOf(from) === identityOf(to) ? target : -E.EXIST
+  }
+
+  /** What is open at or below a path that was renamed is found at its new place. */
+  #follow(from: string, to: string): void {
+    this.#names.forget()
+    const directory = from.slice(0, from.lastIndexOf('/')) || '/'
+    const above = attemptText(() => this.#canonical(directory), directory)
+    const old = `${above === '/' ? '' : above}/${from.slice(from.lastIndexOf('/') + 1)}`
+    const now = attemptText(() => this.#canonical(to), to)
+    for (const descriptor of this.#table.values()) {
+      if (!(descriptor instanceof DiskDescriptor)) continue
+      for (const before of new Set([from, old])) {
+        if (descriptor.path === before) descriptor.path = now
+        else if (descriptor.path.startsWith(`${before}/`)) descriptor.path = now + descriptor.path.slice(before.length)
+      }
+    }
+  }
+
+  linkat(oldDirfd: number, oldPath: Path, newDirfd: number, newPath: Path, flags: number): number {
+    if (flags & ~AT.SYMLINK_FOLLOW) return -E.INVAL
+    const target = this.#resolve(newDirfd, newPath, true)
+    if (typeof target === 'number') return target
+    return this.#onPath(oldDirfd, oldPath, (source) => {
+      const isLink = this.#fs.lstatSync(source).isSymbolicLink()
+      // link(2) of macOS follows links: a file system without links to links says EPERM.
+      if (isLink && flags === 0 && process.platform === 'darwin') return -E.PERM
+      this.#fs.linkSync(isLink && flags !== 0 ? this.#fs.realpathSync.native(source) : source, forNode(target))
+      return 0
+    })
+  }
+
+  symlinkat(target: Path, dirfd: number, path: Path): number {
+    return this.#making(dirfd, path, (resolved) => this.#fs.symlinkSync(forNode(text(target)), resolved))
+  }
+
+  fchmodat(dirfd: number, path: Path, mode: number, flags: number): number {
+    if (flags !== 0) return -E.OPNOTSUPP
+    return this.#onPath(dirfd, path, (resolved) => {
+      // A descriptor that names a link: links have no mode (fchmodat(2)).
+      if (DESCRIPTOR_NAME.test(text(path)) && this.#fs.lstatSync(resolved).isSymbolicLink()) return -E.OPNOTSUPP
+      this.#fs.chmodSync(resolved, mode)
+      return 0
+    })
+  }
+
+  fchownat(dirfd: number, path: Path, uid: number, gid: number, flags: number): number {
+    if (path.length === 0 && flags & AT.EMPTY_PATH) return this.fchown(dirfd, uid, gid)
+    const call = flags & AT.SYMLINK_NOFOLLOW ? this.#fs.lchownSync : this.#fs.chownSync
+    return this.#onPath(dirfd, path, (resolved) => call(resolved, uid, gid))
+  }
+
+  utimensat(
+    dirfd: number,
+    path: Path,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+    flags: number,
+  ): number {
+    // Node's times are floating-point seconds, exact to a quarter of a microsecond; one of the two cannot be left alone: it is read first.
+    const times = (old: nodeFs.Stats): readonly [number, number] => [
+      secondsOf(atimeSec, atimeNsec, old.atimeMs),
+      secondsOf(mtimeSec, mtimeNsec, old.mtimeMs),
+    ]
+    const { fstatSync, lstatSync, statSync, futimesSync, lutimesSync, utimesSync } = this.#fs
+    const onLink = (resolved: string | Buffer): void => lutimesSync(resolved, ...times(lstatSync(resolved)))
+    if (path.length === 0 && (flags & AT.EMPTY_PATH) !== 0)
+      return this.#onDisk(dirfd, (nodeFd) => futimesSync(nodeFd, ...times(fstatSync(nodeFd))), onLink)
+    if ((flags & AT.SYMLINK_NOFOLLOW) !== 0) return this.#onPath(dirfd, path, onLink)
+    return this.#onPath(dirfd, path, (resolved) => utimesSync(resolved, ...times(statSync(resolved))))
+  }
+
+  faccessat(dirfd: number, path: Path, mode: number, flags: number): number {
+    if (flags & ~AT.EACCESS) return -E.INVAL
+    return this.#onPath(dirfd, path, (resolved) => this.#fs.accessSync(resolved, mode))
+  }
+
+  // Open files
 
   window(memory: SharedMemory): MemoryWindow {
     return new PortableWindow(this, memory)
   }
 
-  openat(dirfd: number, path: Path, flags: number, mode: number): number {
-    return this.#onPath(dirfd, path, (resolved) => {
-      const fd = fs.openSync(resolved, openFlagsToMachine(flags & ~(O.CLOEXEC | O.LARGEFILE)), mode)
-      const hasPosition = fs.fstatSync(fd).isFile() || fs.fstatSync(fd).isDirectory()
-      this.#files.set(fd, { path: resolved, flags, position: hasPosition ? 0 : null, names: null })
-      return fd
-    })
-  }
-
-  close(fd: number): number {
-    const result = onDescriptor(fd, () => fs.closeSync(fd))
-    if (result === 0) this.#files.delete(fd)
-    return result
-  }
-
   read(fd: number, buffer: Uint8Array): number {
-    const file = this.#files.get(fd)
-    const result = this.#readAt(fd, buffer, file?.position ?? null)
-    if (file !== undefined && file.position !== null && result > 0) file.position += result
-    return result
+    return this.#on(fd, (descriptor) => descriptor.read(buffer))
   }
 
   write(fd: number, buffer: Uint8Array): number {
-    const file = this.#files.get(fd)
-    const appends = file !== undefined && (file.flags & O.APPEND) !== 0
-    const result = this.#writeAt(fd, buffer, appends ? null : (file?.position ?? null))
-    if (file === undefined || file.position === null || result < 0) return result
-    if (appends) file.position = fs.fstatSync(fd).size
-    else file.position += result
-    return result
+    return this.#on(fd, (descriptor) => descriptor.write(buffer))
   }
 
   pread(fd: number, buffer: Uint8Array, offset: number): number {
-    return offset < 0 ? -E.INVAL : this.#readAt(fd, buffer, offset)
+    return this.#on(fd, (descriptor) => descriptor.pread(buffer, offset))
   }
 
   pwrite(fd: number, buffer: Uint8Array, offset: number): number {
-    return offset < 0 ? -E.INVAL : this.#writeAt(fd, buffer, offset)
-  }
-
-  #readAt(fd: number, buffer: Uint8Array, position: number | null): number {
-    return onDescriptor(fd, () => fs.readSync(fd, buffer, 0, buffer.length, position))
-  }
-
-  #writeAt(fd: number, buffer: Uint8Array, position: number | null): number {
-    return onDescriptor(fd, () => fs.writeSync(fd, buffer, 0, buffer.length, position))
+    return this.#on(fd, (descriptor) => descriptor.pwrite(buffer, offset))
   }
 
   readv(fd: number, buffers: readonly Uint8Array[], offset: number): number {
@@ -179,163 +547,92 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
   }
 
   lseek(fd: number, offset: number, whence: number): number {
-    const file = this.#files.get(fd)
-    if (file === undefined || file.position === null) {
-      const known = onDescriptor(fd, () => fs.fstatSync(fd))
-      return known < 0 ? known : -E.SPIPE
-    }
-    if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -E.INVAL
-    const origin = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? file.position : fs.fstatSync(fd).size
-    if (origin + offset < 0) return -E.INVAL
-    file.position = origin + offset
-    if (file.position === 0) file.names = null
-    return file.position
+    return this.#on(fd, (descriptor) => descriptor.lseek(offset, whence))
   }
 
   fstat(fd: number, out: FileStatus): number {
-    return onDescriptor(fd, () => fillStatus(fs.fstatSync(fd, { bigint: true }), out))
+    return this.#on(fd, (descriptor) => descriptor.status(out))
   }
 
-  fstatat(dirfd: number, path: Path, flags: number, out: FileStatus): number {
-    if (path.length === 0 && flags & AT.EMPTY_PATH) return this.fstat(dirfd, out)
-    const call = flags & AT.SYMLINK_NOFOLLOW ? fs.lstatSync : fs.statSync
-    return this.#onPath(dirfd, path, (resolved) => fillStatus(call(resolved, { bigint: true }), out))
+  fstatfs(fd: number, out: FileSystemStatus): number {
+    return this.#on(fd, (descriptor) => {
+      const path = descriptor instanceof DiskDescriptor ? this.#pathOf(fd) : -E.NOSYS
+      if (typeof path === 'number') return path
+      return attempt(() => {
+        const { type, bsize, blocks, bfree, bavail, files, ffree } = this.#fs.statfsSync(forNode(path))
+        Object.assign(out, { type, bsize, blocks, bfree, bavail, files, ffree, frsize: bsize, namelen: 255, flags: 0 })
+        out.fsidLow = out.fsidHigh = 0
+      })
+    })
   }
 
   getdents64(fd: number, buffer: Uint8Array): number {
-    const file = this.#files.get(fd)
-    if (file === undefined) return -E.BADF
-    return attempt(() => {
-      file.names ??= ['.', '..', ...fs.readdirSync(file.path)]
-      const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-      let at = 0
-      let index = file.position ?? 0
-      for (; index < file.names.length; index++) {
-        const name = Buffer.from(file.names[index]!)
-        if (at + direntLength(name.length) > buffer.length) break
-        const status = fs.lstatSync(`${file.path}/${file.names[index]}`, { bigint: true, throwIfNoEntry: false })
-        if (status === undefined) continue
-        const type = direntTypeOf(Number(status.mode))
-        at += writeDirent(view, at, buffer.length, Number(status.ino), index + 1, type, name)
-      }
-      const full = at === 0 && index < file.names.length
-      file.position = index
-      return full ? -E.INVAL : at
+    return this.#on(fd, (descriptor) => {
+      if (!(descriptor instanceof Place)) return -E.NOTDIR
+      const found = descriptor.found()
+      return found < 0 ? found : descriptor.list(buffer)
     })
-  }
-
-  readlinkat(dirfd: number, path: Path, buffer: Uint8Array): number {
-    return this.#onPath(dirfd, path, (resolved) => {
-      const target = fs.readlinkSync(resolved, { encoding: 'buffer' }).subarray(0, buffer.length)
-      buffer.set(target)
-      return target.length
-    })
-  }
-
-  mkdirat(dirfd: number, path: Path, mode: number): number {
-    return this.#onPath(dirfd, path, (resolved) => fs.mkdirSync(resolved, { mode }))
-  }
-
-  unlinkat(dirfd: number, path: Path, flags: number): number {
-    return this.#onPath(dirfd, path, (resolved) => {
-      if (flags & AT.REMOVEDIR) fs.rmdirSync(resolved)
-      else fs.unlinkSync(resolved)
-    })
-  }
-
-  renameat2(oldDirfd: number, oldPath: Path, newDirfd: number, newPath: Path, flags: number): number {
-    if (flags !== 0) return -E.INVAL
-    const target = this.#resolve(newDirfd, newPath)
-    if (typeof target === 'number') return target
-    return this.#onPath(oldDirfd, oldPath, (source) => fs.renameSync(source, target))
-  }
-
-  linkat(oldDirfd: number, oldPath: Path, newDirfd: number, newPath: Path, flags: number): number {
-    if (flags !== 0) return -E.INVAL
-    const target = this.#resolve(newDirfd, newPath)
-    if (typeof target === 'number') return target
-    return this.#onPath(oldDirfd, oldPath, (source) => fs.linkSync(source, target))
-  }
-
-  symlinkat(target: Path, dirfd: number, path: Path): number {
-    return this.#onPath(dirfd, path, (resolved) => fs.symlinkSync(text(target), resolved))
   }
 
   fchmod(fd: number, mode: number): number {
-    return onDescriptor(fd, () => fs.fchmodSync(fd, mode))
-  }
-
-  fchmodat(dirfd: number, path: Path, mode: number, flags: number): number {
-    if (flags !== 0) return -E.OPNOTSUPP
-    return this.#onPath(dirfd, path, (resolved) => fs.chmodSync(resolved, mode))
+    return this.#onDisk(
+      fd,
+      (nodeFd) => this.#fs.fchmodSync(nodeFd, mode),
+      (path) => this.#fs.chmodSync(path, mode),
+    )
   }
 
   fchown(fd: number, uid: number, gid: number): number {
-    return onDescriptor(fd, () => fs.fchownSync(fd, uid, gid))
-  }
-
-  fchownat(dirfd: number, path: Path, uid: number, gid: number, flags: number): number {
-    if (path.length === 0 && flags & AT.EMPTY_PATH) return this.fchown(dirfd, uid, gid)
-    const call = flags & AT.SYMLINK_NOFOLLOW ? fs.lchownSync : fs.chownSync
-    return this.#onPath(dirfd, path, (resolved) => call(resolved, uid, gid))
-  }
-
-  utimensat(
-    dirfd: number,
-    path: Path,
-    atimeSec: number,
-    atimeNsec: number,
-    mtimeSec: number,
-    mtimeNsec: number,
-    flags: number,
-  ): number {
-    // Node's times are floating-point seconds (no nanoseconds), and it cannot leave one of the two alone: it is read first.
-    const ofDescriptor = path.length === 0 && (flags & AT.EMPTY_PATH) !== 0
-    const resolved = ofDescriptor ? '' : this.#resolve(dirfd, path)
-    if (typeof resolved === 'number') return resolved
-    const noFollow = (flags & AT.SYMLINK_NOFOLLOW) !== 0
-    return attempt(() => {
-      const old = ofDescriptor ? fs.fstatSync(dirfd) : noFollow ? fs.lstatSync(resolved) : fs.statSync(resolved)
-      const atime = secondsOf(atimeSec, atimeNsec, old.atimeMs)
-      const mtime = secondsOf(mtimeSec, mtimeNsec, old.mtimeMs)
-      if (ofDescriptor) fs.futimesSync(dirfd, atime, mtime)
-      else if (noFollow) fs.lutimesSync(resolved, atime, mtime)
-      else fs.utimesSync(resolved, atime, mtime)
-    })
-  }
-
-  faccessat(dirfd: number, path: Path, mode: number, flags: number): number {
-    if (flags & ~AT.EACCESS) return -E.INVAL
-    return this.#onPath(dirfd, path, (resolved) => fs.accessSync(resolved, mode))
+    return this.#onDisk(
+      fd,
+      (nodeFd) => this.#fs.fchownSync(nodeFd, uid, gid),
+      (path) => this.#fs.lchownSync(path, uid, gid),
+    )
   }
 
   ftruncate(fd: number, length: number): number {
-    return onDescriptor(fd, () => fs.ftruncateSync(fd, length))
+    return this.#onDisk(
+      fd,
+      (nodeFd) => this.#fs.ftruncateSync(nodeFd, length),
+      () => -E.INVAL,
+    )
   }
 
   fsync(fd: number): number {
-    return onDescriptor(fd, () => fs.fsyncSync(fd))
+    return this.#onDisk(fd, this.#fs.fsyncSync, (path) => this.#sync(path))
   }
 
   fdatasync(fd: number): number {
-    return onDescriptor(fd, () => fs.fdatasyncSync(fd))
+    return this.#onDisk(fd, this.#fs.fdatasyncSync, (path) => this.#sync(path))
   }
 
-  fcntl(fd: number, command: number): number {
-    const known = onDescriptor(fd, () => fs.fstatSync(fd))
-    if (known < 0) return known
-    if (command === F.GETFD) return FD_CLOEXEC
-    const file = this.#files.get(fd)
-    return command === F.GETFL && file !== undefined ? file.flags : -E.NOSYS
+  #sync(path: string | Buffer): void {
+    const nodeFd = this.#fs.openSync(path, 'r')
+    try {
+      this.#fs.fsyncSync(nodeFd)
+    } finally {
+      this.#fs.closeSync(nodeFd)
+    }
   }
 
-  describe(): string {
-    return ''
+  /** Within this process: the bytes come and go. */
+  copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number {
+    const piece = new Uint8Array(Math.min(length, COPY_PIECE))
+    let done = 0
+    while (done < length) {
+      const into = piece.subarray(0, Math.min(piece.length, length - done))
+      const got = offsetIn < 0 ? this.read(fdIn, into) : this.pread(fdIn, into, offsetIn + done)
+      if (got <= 0) return done > 0 ? done : got
+      const from = into.subarray(0, got)
+      const put = offsetOut < 0 ? this.write(fdOut, from) : this.pwrite(fdOut, from, offsetOut + done)
+      if (put < 0) return done > 0 ? done : put
+      done += put
+      if (put < got) break
+    }
+    return done
   }
 
-  isatty(fd: number): boolean {
-    return [process.stdin, process.stdout, process.stderr][fd]?.isTTY ?? false
-  }
+  // Process and machine
 
   getpid(): number {
     return process.pid
@@ -343,6 +640,11 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
 
   getppid(): number {
     return process.ppid
+  }
+
+  /** Node does not say: the program that was started leads its group. */
+  getpgrp(): number {
+    return process.pid
   }
 
   getuid(): number {
@@ -361,6 +663,7 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return process.getegid?.() ?? 0
   }
 
+  /** None: a thread of Node's cannot take on other ids, so the superuser's guest may not either. */
   capabilities(): readonly [low: number, high: number] {
     return [0, 0]
   }
@@ -372,7 +675,10 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
   }
 
   umask(mask: number): number {
-    return attempt(() => process.umask(mask))
+    const before = this.#umask
+    if (before === undefined) return attempt(() => process.umask(mask))
+    this.#umask = mask
+    return before
   }
 
   kill(pid: number, signal: number): number {
@@ -380,28 +686,13 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
   }
 
   dieBySignal(signal: number): number {
-    return this.kill(process.pid, signal)
+    if (this.#die === undefined) return this.kill(process.pid, signal)
+    this.#die(signal)
+    return this.nanosleep(DEATH_WAIT_NSEC)
   }
 
   clockGettime(clock: number, out: Float64Array): number {
-    const isWall = clock === CLOCK.REALTIME || clock === CLOCK.REALTIME_COARSE
-    if (isWall) {
-      const milliseconds = Date.now()
-      out[0] = Math.floor(milliseconds / 1000)
-      out[1] = (milliseconds % 1000) * 1e6
-      return 0
-    }
-    if (clock === CLOCK.PROCESS_CPUTIME_ID || clock === CLOCK.THREAD_CPUTIME_ID) {
-      const { user, system } = process.cpuUsage()
-      out[0] = Math.floor((user + system) / 1e6)
-      out[1] = ((user + system) % 1e6) * 1000
-      return 0
-    }
-    if (clock < 0 || clock > CLOCK.TAI) return -E.INVAL
-    const [sec, nsec] = process.hrtime()
-    out[0] = sec
-    out[1] = nsec
-    return 0
+    return readClock(clock, out)
   }
 
   clockGetres(clock: number, out: Float64Array): number {
@@ -434,41 +725,38 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return process.cwd()
   }
 
-  sysinfo(out: SystemInfo): number {
-    out.uptimeSec = Math.floor(os.uptime())
-    os.loadavg().forEach((load, index) => {
-      out.loads[index] = Math.round(load * 65536)
-    })
-    out.totalRam = os.totalmem()
-    out.freeRam = os.freemem()
-    out.sharedRam = out.bufferRam = out.totalSwap = out.freeSwap = out.procs = 0
+  schedGetaffinity(mask: Uint8Array): number {
+    const count = Math.min(os.availableParallelism(), 8 * mask.length)
+    for (let cpu = 0; cpu < count; cpu++) mask[cpu >>> 3]! |= 1 << (cpu & 7)
     return 0
+  }
+
+  getrlimit(resource: number, out: Float64Array): number {
+    if (resource !== RLIMIT.NOFILE) return -E.NOSYS
+    out[0] = DESCRIPTORS.current
+    out[1] = DESCRIPTORS.maximum
+    return 0
+  }
+
+  sysinfo(out: SystemInfo): number {
+    return readResources(out)
   }
 
   uname(out: SystemName): number {
-    out.sysname = os.type()
-    out.nodename = os.hostname()
-    out.release = os.release()
-    out.version = os.version()
-    out.machine = os.machine()
-    out.domainname = '(none)'
-    return 0
+    return readSystem(out)
   }
 
   getrusage(_who: number, out: ResourceUsage): number {
-    const usage = process.resourceUsage()
-    out.userSec = Math.floor(usage.userCPUTime / 1e6)
-    out.userUsec = usage.userCPUTime % 1e6
-    out.systemSec = Math.floor(usage.systemCPUTime / 1e6)
-    out.systemUsec = usage.systemCPUTime % 1e6
-    out.maxRssKib = usage.maxRSS
-    out.minorFaults = usage.minorPageFault
-    out.majorFaults = usage.majorPageFault
-    out.inBlocks = usage.fsRead
-    out.outBlocks = usage.fsWrite
-    out.voluntarySwitches = usage.voluntaryContextSwitches
-    out.involuntarySwitches = usage.involuntaryContextSwitches
-    return 0
+    return readUsage(out)
+  }
+}
+
+/** A text, or another where the machine has none. */
+function attemptText(action: () => string, otherwise: string): string {
+  try {
+    return action()
+  } catch {
+    return otherwise
   }
 }
 
@@ -492,26 +780,3 @@ function secondsOf(sec: number, nsec: number, oldMilliseconds: number): number {
   if (nsec === UTIME_OMIT) return oldMilliseconds / 1000
   return nsec === UTIME_NOW ? Date.now() / 1000 : sec + nsec / 1e9
 }
-
-function fillStatus(status: fs.BigIntStats, out: FileStatus): void {
-  out.dev = Number(status.dev)
-  out.ino = Number(status.ino)
-  out.mode = Number(status.mode)
-  out.nlink = Number(status.nlink)
-  out.uid = Number(status.uid)
-  out.gid = Number(status.gid)
-  out.rdev = Number(status.rdev)
-  out.size = Number(status.size)
-  out.blksize = Number(status.blksize)
-  out.blocks = Number(status.blocks)
-  out.atimeSec = Number(status.atimeNs / NSEC)
-  out.atimeNsec = Number(status.atimeNs % NSEC)
-  out.mtimeSec = Number(status.mtimeNs / NSEC)
-  out.mtimeNsec = Number(status.mtimeNs % NSEC)
-  out.ctimeSec = Number(status.ctimeNs / NSEC)
-  out.ctimeNsec = Number(status.ctimeNs % NSEC)
-  out.btimeSec = Number(status.birthtimeNs / NSEC)
-  out.btimeNsec = Number(status.birthtimeNs % NSEC)
-}
-
-const NSEC = 1_000_000_000n

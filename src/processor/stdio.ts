@@ -16,7 +16,7 @@ export function openStdio(host: Host, window: MemoryWindow, files: FileTable): v
     const flags = known < 0 ? O.RDWR : known
     let own = -1
     if ((kind === S.IFIFO || kind === S.IFCHR) && (flags & O.NONBLOCK) === 0) {
-      own = host.openat(AT.FDCWD, `/proc/self/fd/${fd}`, (flags & O.ACCMODE) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC, 0)
+      own = host.openat(AT.FDCWD, host.nameOf(fd), (flags & O.ACCMODE) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC, 0)
     }
     const nonblocking = own >= 0 || (flags & O.NONBLOCK) !== 0
     const file = new HostFile(host, window, own >= 0 ? own : fd, {

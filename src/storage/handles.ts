@@ -94,7 +94,7 @@ export class Handles {
   #openFor(file: OpenFile, purpose: Purpose): number {
     if (file.readOnly && (purpose === 'writeFd' || purpose === 'appendFd')) return err(E.ROFS)
     // The file itself again, whatever its name is now: proc(5), /proc/pid/fd.
-    const fd = this.#host.openat(AT.FDCWD, `/proc/self/fd/${anyOf(file)}`, FLAGS[purpose], 0)
+    const fd = this.#host.openat(AT.FDCWD, this.#host.nameOf(anyOf(file)), FLAGS[purpose], 0)
     if (fd >= 0) file[purpose] = fd
     return fd
   }

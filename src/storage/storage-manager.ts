@@ -7,7 +7,6 @@ import { AT, O, RENAME } from '../abi/fcntl.js'
 import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
 import type { Host } from '../host/host.js'
-import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
 import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
@@ -122,9 +121,7 @@ export class StorageManager {
 
   /** Where the host says that a descriptor is. */
   #hostPath(fd: number): string | null {
-    const name = new Uint8Array(4096)
-    const length = this.#host.readlinkat(AT.FDCWD, `/proc/self/fd/${fd}`, name)
-    return length > 0 ? textOfPath(name.subarray(0, length)) : null
+    return this.#host.describe(fd) || null
   }
 
   #reopen(handle: FileHandle): OpenFile | number {
@@ -463,7 +460,7 @@ export class StorageManager {
       const directory = walk.mustBeDirectory ? O.DIRECTORY : 0
       const fd = this.#host.openat(walk.dirfd, walk.name, O.PATH | O.CLOEXEC | nofollow | directory, 0)
       if (fd < 0) return fd
-      const result = changing && walk.readOnly ? err(E.ROFS) : use(walk, `/proc/self/fd/${fd}`, fd)
+      const result = changing && walk.readOnly ? err(E.ROFS) : use(walk, this.#host.nameOf(fd), fd)
       this.#host.close(fd)
       return result
     })
