@@ -4,7 +4,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
 import { build, type Plugin } from 'esbuild'
+import { BUNDLE_NAME, wrapped } from './bundle-script.js'
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -66,6 +68,17 @@ function writeCodeCache(): void {
   })
   if (status !== 0 || !existsSync(`${building}/cli/processor.cache`))
     console.error('no code cache: lego does not run a program here; it starts more slowly without')
+  else checkCodeCache()
+}
+
+/** A cache that V8 refuses, or without the functions that the run used, would go unnoticed: starts would only be slower. */
+function checkCodeCache(): void {
+  const cachedData = readFileSync(`${building}/cli/processor.cache`)
+  const source = wrapped(readFileSync(`${building}/cli/processor.js`, 'latin1'))
+  const { cachedDataRejected } = new Script(source, { filename: BUNDLE_NAME, cachedData })
+  if (cachedDataRejected) throw new Error('V8 refuses the code cache that it has just made')
+  if (cachedData.length < source.length / 2)
+    throw new Error(`a code cache of ${cachedData.length} bytes has not all functions`)
 }
 
 rmSync(building, { recursive: true, force: true })

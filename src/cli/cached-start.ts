@@ -4,8 +4,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
-import { enableBranchHints } from '../engine/v8.js'
+import { disableBranchHints } from '../engine/v8.js'
+import { BUNDLE_NAME, wrapped } from './bundle-script.js'
 
 type Bundle = (require: NodeJS.Require, filename: string) => void
 
@@ -20,16 +22,20 @@ function bytesOf(path: string): Buffer | undefined {
   }
 }
 
-// V8 also refuses a cache that was made under other flags: here they are the engine's, as at the exit of the run that writes it.
-enableBranchHints()
 const cachedData = bytesOf(cache)
-const script = new Script(`(function (require, __filename) {${readFileSync(bundle, 'latin1')}\n})`, {
-  // The cache keeps this name, wherever the package is then installed.
-  filename: 'dist/start/cli/processor.js',
+const script = new Script(wrapped(readFileSync(bundle, 'latin1')), {
+  filename: BUNDLE_NAME,
   ...(cachedData && { cachedData }),
 })
-// At exit it holds every function that the run used.
-if (process.env.LEGO_WRITE_CODE_CACHE !== undefined)
-  process.on('exit', () => writeFileSync(cache, script.createCachedData(), { mode: 0o644 }))
+if (process.env.LEGO_WRITE_CODE_CACHE !== undefined) {
+  // At exit it holds every function that the run used, none of them forgotten by a garbage collection meanwhile.
+  setFlagsFromString('--no-flush-bytecode')
+  process.on('exit', () => {
+    // V8 refuses a cache that was made under other flags than those it is read under.
+    setFlagsFromString('--flush-bytecode')
+    disableBranchHints()
+    writeFileSync(cache, script.createCachedData(), { mode: 0o644 })
+  })
+}
 const start = script.runInThisContext() as Bundle
 start(createRequire(bundle), bundle)

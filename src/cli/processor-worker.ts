@@ -113,9 +113,12 @@ function exitStatusOf({ errno }: LoadFailure): number {
 
 const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
 
+let chosen: Host | undefined
+
 /** Makes processor and guest; the status to exit with. Does not return when the guest died by a signal. */
 async function run({ options, cache, memory, portable }: WorkerInput): Promise<number> {
   const host = await chooseHost(options.host, portable, (message) => parentPort?.postMessage(message))
+  chosen = host
   const log = new Output(host, options.log, STDERR)
   const strace = await straceFor(host, options, log)
   const complain = (text: string): void => log.write(text)
@@ -203,4 +206,15 @@ async function main(): Promise<number> {
   }
 }
 
-void main().then((status) => process.exit(status))
+/** Somebody wants to hear of the end, or Node was asked to write something then (profiles, coverage). */
+const isWatched = (): boolean =>
+  process.listenerCount('exit') > 0 ||
+  process.execArgv.length > 0 ||
+  'NODE_OPTIONS' in process.env ||
+  'NODE_V8_COVERAGE' in process.env
+
+// Everything is written: taking down two isolates and their code would take longer than many a guest.
+void main().then((status) => {
+  if (!isWatched()) chosen?.exit(status)
+  process.exit(status)
+})

@@ -39,12 +39,8 @@ export class CodeCache {
   clear(): void {
     this.#spaces.clear()
     this.#sites.clear()
-    this.#i32.fill(0, this.#base >> 2, (this.#base + HASH_SIZE) >> 2)
     // An empty entry's key must match no rip: all ones.
-    for (let at = this.#base; at < this.#base + HASH_SIZE; at += layout.HASH_ENTRY_SIZE) {
-      this.#i32[at >> 2] = -1
-      this.#i32[(at >> 2) + 1] = -1
-    }
+    this.#i32.fill(-1, this.#base >> 2, (this.#base + HASH_SIZE) >> 2)
     this.#next = this.#base + HASH_SIZE
     this.#emptyArray = 0
   }

@@ -137,7 +137,6 @@ export class Engine {
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
-    enableBranchHints()
     const helpers = hostHelpers(memory, host, cpu)
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,
@@ -518,6 +517,7 @@ export class Engine {
       view.setInt32(at + 8, site.address | 0, true)
       view.setInt32(at + 12, Math.floor(site.address / 0x100000000), true)
     })
+    enableBranchHints()
     const module = new WebAssembly.Module(new Uint8Array(region.bytes))
     const instance = new WebAssembly.Instance(module, { lego: { memory: this.#memory, helpers: this.#helperTable } })
     const slot = this.#regions++

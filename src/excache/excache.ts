@@ -14,7 +14,6 @@ import {
   CODE,
   DIRTY,
   type ExCacheOptions,
-  FRAME_NUMBER,
   HEIRS,
   LIMBO_USED,
   LOCK,
@@ -123,7 +122,7 @@ export class ExCache extends Spaces {
         (table.get(record, STATE) & (DIRTY | CODE)) === DIRTY &&
         (this.#prot & 2) !== 0 &&
         (table.get(record, HEIRS) | table.get(record, PEERS)) === 0
-      this.#translations.fill(vcpu, page, frame, table.get(record, FRAME_NUMBER), writable)
+      this.#translations.fill(vcpu, page, frame, table.frame(record), writable)
       table.noteAlias(record, page % ENTRIES)
       host = frame + (address % PAGE_SIZE)
     }
@@ -158,7 +157,7 @@ export class ExCache extends Spaces {
     if (this.#recent) table.touch(record)
     const frame = table.host(record)
     const writable = (table.get(record, STATE) & (DIRTY | CODE)) === DIRTY && (state & 2) !== 0 && isPrivate
-    this.#translations.fill(vcpu, page, frame, table.get(record, FRAME_NUMBER), writable)
+    this.#translations.fill(vcpu, page, frame, table.frame(record), writable)
     table.noteAlias(record, page % ENTRIES)
     return frame
   }

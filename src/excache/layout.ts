@@ -51,15 +51,16 @@ export const PAGE_LOW = 0
 export const SPACE = 1
 export const STATE = 2
 export const STAMP = 3
-export const FRAME_NUMBER = 4
+/** The number of its frame XOR its own, so that zeroed memory is an empty cache: each record has the frame of its number. */
+export const FRAME_XOR = 4
 /** Heir slots whose address space sees this very content and has it nowhere else. */
 export const HEIRS = 5
 /** Heir slots whose address space sees this content, which the memory manager also has for them. */
 export const PEERS = 6
-/** In a set: the translation-array index that may point here (or NO_ALIAS, MANY_ALIASES). In limbo: epoch of the eviction. */
+/** In a set: one more than the translation-array index that may point here (or NO_ALIAS, MANY_ALIASES). In limbo: epoch of the eviction. */
 export const ALIAS = 7
-export const NO_ALIAS = -1
-export const MANY_ALIASES = -2
+export const NO_ALIAS = 0
+export const MANY_ALIASES = -1
 
 /** Bits of STATE; the low three are the protection (R 1, W 2, X 4) of a private line. */
 export const PROTECTION = 7
@@ -135,20 +136,18 @@ export function framesSize(options: Shape): number {
 /** Bytes of translation arrays at arraysBase. */
 export const arraysSize = (options: Shape): number => options.vcpus * ARRAY_SIZE
 
-/** Makes an empty cache. Called once, by whoever made the memory, before any vCPU constructs its ExCache. */
+/**
+ * Makes an empty cache of memory that was never written: zeros are an empty record, and what is not touched costs nothing.
+ * Called once, by whoever made the memory, before any vCPU constructs its ExCache.
+ */
 export function prepareTable(options: ExCacheOptions): void {
   const { memory, tableBase, framesBase, arraysBase } = options
   if (tableBase % 64 !== 0 || arraysBase % 64 !== 0 || framesBase % PAGE_SIZE !== 0) {
     throw new Error('excache: tableBase and arraysBase must be 64-byte aligned and framesBase 4 KiB aligned')
   }
-  const { records, lines, limboFrames, end } = layout(options)
+  // Throws when there is no such cache.
+  layout(options)
   if (framesBase === 0) throw new Error('excache: host address 0 is never a line')
   const words = new Int32Array(memory.buffer)
-  words.fill(0, tableBase / 4, (tableBase + end) / 4)
   words.fill(-1, arraysBase / 4, (arraysBase + arraysSize(options)) / 4)
-  for (let record = 0; record < lines + limboFrames; record++) {
-    const at = (tableBase + records) / 4 + record * RECORD_WORDS
-    words[at + FRAME_NUMBER] = record
-    words[at + ALIAS] = NO_ALIAS
-  }
 }

@@ -10,7 +10,7 @@ import {
   DIRTY,
   EPOCH,
   type ExCacheOptions,
-  FRAME_NUMBER,
+  FRAME_XOR,
   HEIRS,
   HELD,
   KEY_MASK,
@@ -93,8 +93,12 @@ export class LineTable {
     return this.layout.lines + this.layout.limboFrames
   }
 
+  frame(record: number): number {
+    return this.get(record, FRAME_XOR) ^ record
+  }
+
   host(record: number): number {
-    return this.#framesBase + this.get(record, FRAME_NUMBER) * PAGE_SIZE
+    return this.#framesBase + this.frame(record) * PAGE_SIZE
   }
 
   page(record: number): number {
@@ -265,6 +269,8 @@ export class LineTable {
       words[a + word] = words[b + word]!
       words[b + word] = kept
     }
+    words[a + FRAME_XOR]! ^= line ^ slot
+    words[b + FRAME_XOR]! ^= line ^ slot
     this.set(line, ALIAS, NO_ALIAS)
   }
 
@@ -317,7 +323,7 @@ export class LineTable {
   /** Notes that array entry `index` may point at a line. */
   noteAlias(line: number, index: number): void {
     const alias = this.get(line, ALIAS)
-    if (alias !== index) this.set(line, ALIAS, alias === NO_ALIAS ? index : MANY_ALIASES)
+    if (alias !== index + 1) this.set(line, ALIAS, alias === NO_ALIAS ? index + 1 : MANY_ALIASES)
   }
 
   /** Clears the translations of a record, in all vCPUs' arrays; in limbo there are none. */
@@ -325,8 +331,8 @@ export class LineTable {
     if (record >= this.layout.lines) return
     const alias = this.get(record, ALIAS)
     if (alias === NO_ALIAS) return
-    const frame = this.get(record, FRAME_NUMBER)
-    this.counters[counter.SHOOTDOWNS]! += this.#translations.clearFrame(frame, alias, writesOnly)
+    const cleared = this.#translations.clearFrame(this.frame(record), alias - 1, writesOnly)
+    this.counters[counter.SHOOTDOWNS]! += cleared
     if (!writesOnly) this.set(record, ALIAS, NO_ALIAS)
   }
 

@@ -162,6 +162,8 @@ export interface Host {
   kill(pid: number, signal: number): number
   /** Ends this process by the signal's default action, without a core file. Returns only for signals that do not kill. */
   dieBySignal(signal: number): number
+  /** Ends this process with all its threads, now: nothing of Node's is taken down. Returns where that cannot be done. */
+  exit(status: number): void
   clockGettime(clock: number, out: TimePair): number
   clockGetres(clock: number, out: TimePair): number
   nanosleep(nsec: number): number

@@ -97,6 +97,7 @@ const PROTOTYPES = {
   getgroups: ['getgroups', 'int', 'int', 'uintptr_t'],
   umask: ['umask', 'uint', 'uint'],
   kill: ['kill', 'int', 'int', 'int'],
+  exit: ['_exit', 'void', 'int'],
   signal: ['signal', 'int64', 'int', 'uintptr_t'],
   sigprocmask: ['pthread_sigmask', 'int', 'int', 'uintptr_t', 'uintptr_t'],
   prctl: ['prctl', 'int', 'int', 'ulong', 'ulong', 'ulong', 'ulong'],

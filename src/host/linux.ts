@@ -481,6 +481,10 @@ class LinuxHost implements Host {
     return result
   }
 
+  exit(status: number): void {
+    this.#call.exit(status)
+  }
+
   clockGettime(clock: number, out: Float64Array): number {
     return this.#readTime(this.#call.clockGettime(clock, this.#at), out)
   }

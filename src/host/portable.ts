@@ -691,6 +691,9 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return this.nanosleep(DEATH_WAIT_NSEC)
   }
 
+  /** Only Node could. */
+  exit(): void {}
+
   clockGettime(clock: number, out: Float64Array): number {
     return readClock(clock, out)
   }
