@@ -215,16 +215,18 @@ const VERSIONS: ReadonlyMap<number, number> = new Map([
   [0x20080522, 2],
 ])
 const LATEST_VERSION = 0x20080522
-const HEADER_SIZE = 8
 /** effective, permitted, inheritable: u32 each. */
 const DATA_SIZE = 12
 
 /** The words of a header's version, and the pid; or an errno, with the latest version left in the header. */
 function readHeader(task: Task, header: number): { readonly words: number; readonly pid: number } | number {
-  if (task.memory.load(header, HEADER_SIZE) < 0) return err(E.FAULT)
-  const words = VERSIONS.get(task.memory.scratch.getUint32(0, true))
-  const pid = task.memory.scratch.getInt32(4, true)
-  if (words !== undefined) return { words, pid }
+  const version = task.memory.readU32(header)
+  if (version < 0) return version
+  const words = VERSIONS.get(version)
+  if (words !== undefined) {
+    const pid = task.memory.readU32(header + 4)
+    return pid < 0 ? pid : { words, pid: pid | 0 }
+  }
   return task.memory.writeU32(header, LATEST_VERSION) < 0 ? err(E.FAULT) : err(E.INVAL)
 }
 

@@ -7,6 +7,7 @@ import { SIGSET_SIZE } from '../src/abi/signal.js'
 import { EpollFile } from '../src/processor/epoll-file.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
+import { TASK_SIZE } from '../src/wire/layout.js'
 import { Fd, Int, Size } from './arguments.js'
 import { deadline, finish, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
 import { full, syscall } from './define.js'
@@ -70,6 +71,7 @@ function wait(task: Task, epfd: number, address: number, count: number): Outcome
   if (count <= 0 || count > EVENTS_MAX) return err(E.INVAL)
   const { memory, process } = task
   const { scratch } = memory
+  if (address + count * EPOLL_EVENT_SIZE > TASK_SIZE) return err(E.FAULT)
   const file = process.files.get(epfd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
   if (!(file instanceof EpollFile)) return err(E.INVAL)

@@ -42,11 +42,13 @@ export const setpgid = syscall({
   support: full,
   args: { pid: Int, pgid: Int },
   run(task, { pid, pgid }) {
-    if (pgid < 0) return err(E.INVAL)
+    if (pgid < 0 || (pgid === 0 && pid < 0)) return err(E.INVAL)
     const { process, kernel } = task
     const target = pid === 0 ? process : kernel.processes.get(pid)
     if (target === undefined || (target !== process && target.parent !== process)) return err(E.SRCH)
-    if (target.sid === target.pid || target.sid !== process.sid) return err(E.PERM)
+    if (target.sid !== process.sid) return err(E.PERM)
+    if (target !== process && target.hasExecuted) return err(E.ACCES)
+    if (target.sid === target.pid) return err(E.PERM)
     const group = pgid === 0 ? target.pid : pgid
     const exists = [...kernel.processes.values()].some((other) => other.pgid === group && other.sid === process.sid)
     if (group !== target.pid && !exists) return err(E.PERM)

@@ -9,6 +9,7 @@ import { readUnsigned } from '../src/abi/word.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { SignalFile } from '../src/processor/signal-file.js'
 import type { Task } from '../src/processor/task.js'
+import { TASK_SIZE } from '../src/wire/layout.js'
 import { Int, Size, Uint } from './arguments.js'
 import { deadline, finish, giveBack, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
 import { full, syscall } from './define.js'
@@ -101,6 +102,8 @@ function pollOnce(task: Task, address: number, count: number): Outcome {
     }
   }
   const ready = look(task, fdsOf, eventsOf, reventsOf, count)
+  // The kernel's half of addresses is refused even for nothing (user_write_access_begin, fs/select.c).
+  if (count === 0 && address >= TASK_SIZE) return err(E.FAULT)
   if (ready === 0 && !isOver(task)) return waitFor(task, fdsOf, eventsOf, count)
   for (let index = 0; index < count; index++) {
     memory.scratch.setUint16(0, reventsOf[index]!, true)

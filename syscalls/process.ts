@@ -189,6 +189,9 @@ export const wait4 = syscall({
   },
 })
 
+/** si_signo to si_status (kernel/exit.c). */
+const WAITID_FIELDS = 28
+
 export const waitid = syscall({
   number: 247,
   name: 'waitid',
@@ -199,14 +202,18 @@ export const waitid = syscall({
     if ((options & (W.EXITED | W.STOPPED | W.CONTINUED)) === 0) return err(E.INVAL)
     if (type !== P.ALL && type !== P.PID && type !== P.PGID) return err(E.INVAL)
     const pid = type === P.ALL ? -1 : type === P.PID ? id : id === 0 ? 0 : -id
-    return waitForChild(task, pid, options, (child) => {
-      const { scratch } = task.memory
+    const { scratch } = task.memory
+    const outcome = waitForChild(task, pid, options, (child) => {
       for (let at = 0; at < SIGINFO_SIZE; at += 4) scratch.setInt32(at, 0, true)
       writeInfo(scratch, 0, childInfo(child, SIG.CHLD))
       if (info !== 0 && task.memory.store(info, SIGINFO_SIZE) < 0) return err(E.FAULT)
       if (rusage !== 0 && writeUsage(task, rusage, childNsec(task, child), 0) < 0) return err(E.FAULT)
       return 0
     })
+    if (outcome !== -E.CHILD || info === 0) return outcome
+    // The fields of a child that is none are written all the same.
+    for (let at = 0; at < WAITID_FIELDS; at += 4) scratch.setInt32(at, 0, true)
+    return task.memory.store(info, WAITID_FIELDS) < 0 ? err(E.FAULT) : outcome
   },
 })
 

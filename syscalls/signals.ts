@@ -62,13 +62,14 @@ export const rt_sigaction = syscall({
   support: full,
   args: { signal: Signal, action: Sigaction, old: OutSigaction, size: Size },
   run(task, { signal, action, old, size }) {
-    if (size !== SIGSET_SIZE || signal < 1 || signal > NSIG) return err(E.INVAL)
+    if (size !== SIGSET_SIZE) return err(E.INVAL)
     const { memory, process } = task
     const { scratch } = memory
+    if (action !== 0 && memory.load(action, SIGACTION_SIZE) < 0) return err(E.FAULT)
+    if (signal < 1 || signal > NSIG) return err(E.INVAL)
     const before = process.actions[signal]!
     if (action !== 0) {
       if (signal === SIG.KILL || signal === SIG.STOP) return err(E.INVAL)
-      if (memory.load(action, SIGACTION_SIZE) < 0) return err(E.FAULT)
       setAction(process, signal, {
         handler: readUnsigned(scratch, SIGACTION.HANDLER),
         flags: scratch.getInt32(SIGACTION.FLAGS, true),
@@ -136,6 +137,19 @@ export const rt_sigreturn = syscall({
   },
 })
 
+/** do_sigaltstack(), kernel/signal.c. */
+function useAltStack(task: Task, address: number, size: number, flags: number): number {
+  const mode = flags & ~SS.AUTODISARM
+  if (mode !== SS.DISABLE && mode !== SS.ONSTACK && mode !== 0) return err(E.INVAL)
+  // What is so already is not looked at again, small or not.
+  if (address === task.altStackAddress && size === task.altStackSize && flags === task.altStackFlags) return 0
+  if (mode !== SS.DISABLE && size < MINSIGSTKSZ) return err(E.NOMEM)
+  task.altStackAddress = mode === SS.DISABLE ? 0 : address
+  task.altStackSize = mode === SS.DISABLE ? 0 : size
+  task.altStackFlags = flags
+  return 0
+}
+
 export const sigaltstack = syscall({
   number: 131,
   name: 'sigaltstack',
@@ -151,13 +165,10 @@ export const sigaltstack = syscall({
       if (memory.load(stack, STACK_SIZE) < 0) return err(E.FAULT)
       if (task.altStackSize > 0 && onAltStack(task, sp)) return err(E.PERM)
       const flags = scratch.getInt32(STACK.FLAGS, true)
-      const mode = flags & ~SS.AUTODISARM
-      if (mode !== SS.DISABLE && mode !== SS.ONSTACK && mode !== 0) return err(E.INVAL)
+      const address = readUnsigned(scratch, STACK.SP)
       const size = readUnsigned(scratch, STACK.SIZE)
-      if (mode !== SS.DISABLE && size < MINSIGSTKSZ) return err(E.NOMEM)
-      task.altStackAddress = mode === SS.DISABLE ? 0 : readUnsigned(scratch, STACK.SP)
-      task.altStackSize = mode === SS.DISABLE ? 0 : size
-      task.altStackFlags = flags
+      const failed = useAltStack(task, address, size, flags)
+      if (failed < 0) return failed
     }
     if (old === 0) return 0
     writeWord(scratch, STACK.SP, before.address)

@@ -49,6 +49,7 @@ export const sysinfo = syscall({
 })
 
 function limits(task: Task, pid: number, resource: number, fresh: number, old: number): number {
+  if (fresh !== 0 && task.memory.load(fresh, RLIMIT_SIZE) < 0) return err(E.FAULT)
   if (resource < 0 || resource >= RLIM_NLIMITS) return err(E.INVAL)
   const process = pid === 0 ? task.process : task.kernel.processes.get(pid)
   if (process === undefined) return err(E.SRCH)
@@ -56,7 +57,6 @@ function limits(task: Task, pid: number, resource: number, fresh: number, old: n
   const limit = process.limits[resource]!
   const { current, maximum } = limit
   if (fresh !== 0) {
-    if (memory.load(fresh, RLIMIT_SIZE) < 0) return err(E.FAULT)
     const wanted = readLimit(memory.scratch, 0)
     const wantedMaximum = readLimit(memory.scratch, 8)
     if (wanted > wantedMaximum) return err(E.INVAL)
@@ -81,7 +81,8 @@ export const getrlimit = syscall({
   returns: Int,
   support: full,
   args: { resource: Resource, limit: OutRlimit },
-  run: (task, { resource, limit }) => limits(task, 0, resource, 0, limit),
+  run: (task, { resource, limit }) =>
+    limit === 0 && resource >= 0 && resource < RLIM_NLIMITS ? err(E.FAULT) : limits(task, 0, resource, 0, limit),
 })
 
 export const setrlimit = syscall({
@@ -90,7 +91,7 @@ export const setrlimit = syscall({
   returns: Int,
   support: LIMITS,
   args: { resource: Resource, limit: Rlimit },
-  run: (task, { resource, limit }) => limits(task, 0, resource, limit, 0),
+  run: (task, { resource, limit }) => (limit === 0 ? err(E.FAULT) : limits(task, 0, resource, limit, 0)),
 })
 
 export const prlimit64 = syscall({
@@ -118,6 +119,7 @@ export const getrusage = syscall({
 const GRND_RANDOM = 2
 const GRND_INSECURE = 4
 const GETRANDOM_FLAGS = 7
+const PAGE = 4096
 const PIECE = 4096
 
 export const getrandom = syscall({
@@ -132,10 +134,13 @@ export const getrandom = syscall({
     const piece = new Uint8Array(Math.min(count, PIECE))
     // Interruptible after 256 bytes in Linux: a long call may be short there too.
     const length = Math.min(count, 1 << 20)
-    for (let done = 0; done < length; done += PIECE) {
+    for (let done = 0; done < length; ) {
       task.kernel.entropy(piece)
-      const failed = task.memory.copyOut(buf + done, piece, Math.min(piece.length, length - done))
+      // Up to the end of a page, so that a hole behind it ends the call with what there is.
+      const part = Math.min(piece.length, length - done, PAGE - ((buf + done) % PAGE))
+      const failed = task.memory.copyOut(buf + done, piece, part)
       if (failed < 0) return done > 0 ? done : failed
+      done += part
     }
     return length
   },

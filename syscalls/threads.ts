@@ -4,6 +4,7 @@ import { FUTEX, FUTEX_BITSET_MATCH_ANY, FUTEX_CMD_MASK, FUTEX_OP, ROBUST_LIST_HE
 import { CLOCK, isNanoseconds, readFraction, readSeconds, TIMESPEC_SIZE } from '../src/abi/time.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
+import { TASK_SIZE } from '../src/wire/layout.js'
 import { Address, Flags, HexSize, Int, Pointer, Size, Uint } from './arguments.js'
 import { FutexAddress2, FutexOperation, FutexTimeout, FutexValue, FutexValue3 } from './commands.js'
 import { full, partial, refusedCall, syscall } from './define.js'
@@ -51,6 +52,8 @@ function wait(
   const refused = prepare()
   if (refused < 0) return refused
   if (current !== value) return err(E.AGAIN)
+  // With a time it is interrupted even where handlers restart calls (ERESTART_RESTARTBLOCK, kernel/futex/waitwake.c).
+  if (task.wait.deadlineNsec !== Infinity) task.wait.restarts = false
   futexes.wait(task, address, shared, bits)
   task.wait.cancel = () => {
     futexes.leave(task)
@@ -126,6 +129,8 @@ export const futex = syscall({
     }
     if (command === FUTEX.WAKE || command === FUTEX.WAKE_BITSET) {
       if (command === FUTEX.WAKE_BITSET && value3 === 0) return err(E.INVAL)
+      // A shared one is found by its page, a private one by its address alone (get_futex_key, kernel/futex/core.c).
+      if (shared ? task.memory.translate(address, 0) < 0 : address >= TASK_SIZE) return err(E.FAULT)
       return futexes.wake(
         task,
         address,

@@ -241,8 +241,6 @@ export const setitimer = syscall({
   support: CPU_TIMERS,
   args: { which: IntervalTimerId, value: Itimerval, old: OutItimerval },
   run(task, { which, value, old }) {
-    const clock = INTERVAL_CLOCKS[which]
-    if (clock === undefined) return err(E.INVAL)
     const { memory, process } = task
     let valueNsec = 0
     let intervalNsec = 0
@@ -253,6 +251,8 @@ export const setitimer = syscall({
       intervalNsec = readSeconds(scratch, 0) * 1e9 + readFraction(scratch, 0) * 1000
       valueNsec = readSeconds(scratch, TIMEVAL_SIZE) * 1e9 + readFraction(scratch, TIMEVAL_SIZE) * 1000
     }
+    const clock = INTERVAL_CLOCKS[which]
+    if (clock === undefined) return err(E.INVAL)
     const interval = clock.timer(process).intervalNsec
     const left = arm(task, which, valueNsec, intervalNsec)
     return old === 0 ? 0 : writeTimer(task, old, interval, left)

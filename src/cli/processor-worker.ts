@@ -161,7 +161,9 @@ async function run({ options, cache, memory, portable }: WorkerInput): Promise<n
   const { kernel } = processor
   kernel.observer = strace
   for (const task of kernel.tasks.values()) strace?.started(task, program)
-  kernel.onFatalSignal = (task, { signal }) => {
+  kernel.onFatalSignal = (task, { signal, code: reason }) => {
+    // Somebody has sent it (sigaction(2), si_code).
+    if (reason <= 0) return
     const { flaw } = task.process.space
     if (flaw !== null && (signal === SIG.SEGV || signal === SIG.BUS || signal === SIG.ILL))
       complain(`lego: ${task.process.executable}: ${flaw}\n`)

@@ -4,7 +4,7 @@ import { E, err } from '../abi/errno.js'
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT } from '../abi/futex.js'
 import { RLIMIT } from '../abi/resource.js'
 import { CLONE } from '../abi/sched.js'
-import { CLD, SA, SI, SIG, SIG_IGN, SS } from '../abi/signal.js'
+import { CLD, SA, SI, SIG, SIG_IGN } from '../abi/signal.js'
 import {
   CONTINUED_STATUS,
   exitCodeOf,
@@ -135,8 +135,9 @@ export class Lifecycle {
     process.credentials = sameCredentials(process.credentials)
     process.switches.dumpable = 1
     deleteTimers(process)
+    process.hasExecuted = true
+    task.altStackAddress = 0
     task.altStackSize = 0
-    task.altStackFlags = SS.DISABLE
     task.clearChildTid = 0
     task.robustList = 0
     this.#releaseVforkParent(process)
@@ -273,6 +274,7 @@ export class Lifecycle {
         : { ...parent.scheduling },
       startNsec: kernel.clock.monotonicNsec(),
       oomScoreAdjustment: parent.oomScoreAdjustment,
+      hasExecuted: false,
       executable: parent.executable,
       argv: parent.argv,
     }

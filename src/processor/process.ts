@@ -64,6 +64,8 @@ export interface Process {
   readonly startNsec: number
   /** /proc/PID/oom_score_adj. */
   oomScoreAdjustment: number
+  /** It runs another program than when it was forked. */
+  hasExecuted: boolean
   executable: string
   argv: readonly Uint8Array[]
 }

@@ -197,6 +197,7 @@ export class Processor {
       scheduling: { ...newScheduling(), nice: host.getpriority() },
       startNsec: kernel.clock.monotonicNsec(),
       oomScoreAdjustment: 0,
+      hasExecuted: true,
       executable: loaded.path,
       argv,
     }

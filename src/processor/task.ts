@@ -82,8 +82,7 @@ export class Task {
   hasSavedMask = false
   altStackAddress = 0
   altStackSize = 0
-  /** SS_DISABLE. */
-  altStackFlags = 2
+  altStackFlags = 0
   clearChildTid = 0
   robustList = 0
   name = ''
