@@ -66,16 +66,18 @@ static void children(void) {
   printf("%d\n", setpgid(child, child));
   printf("%d\n", getpgid(child) == child);
   printf("%d\n", setpgid(child, getpgrp()));
+  int led[2];
+  char byte;
+  pipe(led);
   pid_t other = fork();
   if (other == 0) {
     setsid();
-    write(p[1], "", 0);
-    char byte;
+    write(led[1], "x", 1);
     close(p[1]);
     read(p[0], &byte, 1);
     _exit(5);
   }
-  usleep(50000);
+  read(led[0], &byte, 1);
   printf("%s\n", setpgid(other, getpgrp()) < 0 ? strerrorname_np(errno) : "moved");
   close(p[1]);
   int status;
@@ -83,7 +85,6 @@ static void children(void) {
   pipe2(p, O_CLOEXEC);
   pid_t program = fork();
   if (program == 0) execl("/proc/self/exe", "processes", "waits", NULL);
-  char byte;
   close(p[1]);
   read(p[0], &byte, 1);
   printf("%s\n", setpgid(program, program) < 0 ? strerrorname_np(errno) : "moved");
@@ -194,6 +195,8 @@ static void makers(void) {
   CALL(epoll_create1, 3);
   CALL(memfd_create, "x", 0x80);
   CALL(sched_yield);
+  int word;
+  printf("%d %d\n", syscall(SYS_gettid) == getpid(), syscall(SYS_set_tid_address, &word) == getpid());
   CALL(alarm, 100);
   printf("%d\n", (int)syscall(SYS_alarm, 0) >= 99);
 }
