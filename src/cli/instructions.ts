@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { CPU_MAX } from '../x86/features.js'
 import type { Form } from '../x86/form.js'
-import { FORMS } from '../x86/table.js'
+import { allForms } from '../x86/table.js'
 import type { Scan } from './instruction-scan.js'
 import { parseArguments, USAGE } from './parse-arguments.js'
+
+const FORMS = allForms()
 
 const FAILED = 1
 const BASELINE = 'x86-64'

@@ -6,8 +6,8 @@ import { branchTarget, type Decoded, SEGMENT_FS, SEGMENT_GS } from '../x86/decod
 import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
 import { CAREFUL } from './fp-mode.js'
+import type { Handlers } from './handlers.js'
 import { HANDLER_OF } from './hub-module.js'
-import { handlerFor } from './interpreter.js'
 import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, X87, X87_STRIDE, ZERO } from './record.js'
 
 const HASH_SIZE = layout.HASH_ENTRIES * layout.HASH_ENTRY_SIZE
@@ -17,6 +17,7 @@ type Space = { readonly blocks: Map<number, number>; readonly pages: Map<number,
 export class CodeCache {
   readonly #view: DataView
   readonly #i32: Int32Array
+  readonly #handlers: Handlers
   readonly #base: number
   readonly #end: number
   #next: number
@@ -26,7 +27,8 @@ export class CodeCache {
   #emptyArray = 0
 
   /** @param base start of the area in `memory`, 64-byte aligned; @param size its bytes. */
-  constructor(memory: WebAssembly.Memory, base: number, size: number) {
+  constructor(memory: WebAssembly.Memory, base: number, size: number, handlers: Handlers) {
+    this.#handlers = handlers
     this.#view = new DataView(memory.buffer)
     this.#i32 = new Int32Array(memory.buffer)
     this.#base = base
@@ -232,7 +234,7 @@ export class CodeCache {
     const words = this.#i32
     const view = this.#view
     const { form, width } = decoded
-    words[(record + layout.HANDLER) >> 2] = handlerFor(form, width, decoded.memory, decoded.lock, decoded.repeat)
+    words[(record + layout.HANDLER) >> 2] = this.#handlers.of(form, width, decoded.memory, decoded.lock, decoded.repeat)
     words[(record + layout.LINK) >> 2] = 0
     for (const operand of form.operands) {
       switch (operand.kind) {

@@ -24,6 +24,7 @@ import {
 } from './exceptions.js'
 import { ALIGNMENT_FLAG, RESUME_FLAG, STEPPED_FLAGS, TRAP_FLAG } from './flags-word.js'
 import { CAREFUL, enterMode } from './fp-mode.js'
+import { handlersOf } from './handlers.js'
 import { HELPERS } from './helpers.js'
 import { type EngineHost, EXIT, EXIT_GO_ON, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
@@ -134,7 +135,8 @@ export class Engine {
       options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT),
       true,
     )
-    this.#code = new CodeCache(memory, options.codeBase, options.codeSize)
+    const hub = new WebAssembly.Module(interpreterBytes())
+    this.#code = new CodeCache(memory, options.codeBase, options.codeSize, handlersOf(hub))
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
     const helpers = hostHelpers(memory, host, cpu)
@@ -148,7 +150,7 @@ export class Engine {
     for (const { name, build } of HELPERS)
       if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
     imports.hostSyscall = (task: number) => this.#syscall(task)
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(interpreterBytes()), { lego: imports })
+    const instance = new WebAssembly.Instance(hub, { lego: imports })
     this.#run = instance.exports.run as (task: number, budget: number) => number
     this.#stepRecord = instance.exports.step as (task: number, record: number, budget: number) => number
     this.#regionTable = instance.exports.regions as WebAssembly.Table

@@ -2,12 +2,10 @@
 // semantics with operands read from a decoded record (decoded.ts); a handler ends by tail-calling the next record's.
 // `buildInterpreter()` gives the hub module: handlers, dispatch, helpers and the table of regions.
 
-import { unreachable } from '../lib/assert.js'
 import { Code } from '../wasm/encoder.js'
 import type { Type } from '../wasm/opcodes.js'
 import { sub, zext64 } from '../x86/expr.js'
 import { auxOf, CANONICAL, resultOf } from '../x86/flags.js'
-import type { Form, Size } from '../x86/form.js'
 import {
   type Bank,
   type Effect,
@@ -20,77 +18,13 @@ import {
   type Width,
 } from '../x86/ir.js'
 import { type Environment, type Place, record } from '../x86/semantics.js'
-import { FORMS } from '../x86/table.js'
 import * as decoded from './decoded.js'
 import { buildDispatch, DISPATCH } from './dispatch.js'
+import { allVariants, FIRST_HANDLERS, type Variant } from './handlers.js'
 import { HELPERS, INTERNALS, RESULT } from './helpers.js'
 import { HubModule, SPECIAL } from './hub-module.js'
 import { Lowering, type Target } from './lower.js'
 import { FLAG_AUX, FLAG_RESULT, RIP, recordOffset, STACK_BUDGET, TRANSLATION } from './record.js'
-
-export type Variant = {
-  readonly form: Form
-  readonly width: Size
-  readonly memory: boolean
-  readonly lock: boolean
-  readonly repeat: 'none' | 'f3' | 'f2'
-}
-
-type Repeat = Variant['repeat']
-
-const kindsOf = (form: Form): readonly boolean[] => {
-  if (form.operands.some(({ kind }) => kind === 'O')) return [true]
-  return form.modrm ? [...(form.register ? [false] : []), ...(form.memory ? [true] : [])] : [false]
-}
-const locksOf = (form: Form, memory: boolean): readonly boolean[] =>
-  form.options.lock && memory ? [false, true] : [false]
-const repeatsOf = (form: Form): readonly Repeat[] =>
-  form.options.repeat === undefined ? ['none'] : ['none', 'f3', 'f2']
-
-/** The variants of a form that need handlers of their own. */
-function variantsOf(form: Form): Variant[] {
-  return form.widths.flatMap((width) =>
-    kindsOf(form).flatMap((memory) =>
-      locksOf(form, memory).flatMap((lock) => repeatsOf(form).map((repeat) => ({ form, width, memory, lock, repeat }))),
-    ),
-  )
-}
-
-const key = (width: Size, memory: boolean, lock: boolean, repeat: Repeat): number =>
-  (((Math.log2(width) - 3) * 2 + (memory ? 1 : 0)) * 2 + (lock ? 1 : 0)) * 3 +
-  (repeat === 'none' ? 0 : repeat === 'f3' ? 1 : 2)
-const KEYS = 72
-
-/** Of all forms, in the order of their handlers. Only building needs the list: making it takes 10 ms of a start. */
-const allVariants = (): readonly Variant[] => FORMS.flatMap(variantsOf)
-
-const handlers = new Int32Array(FORMS.length * KEYS)
-/** Handler of each form's first variant, by its id; the handlers of a form are filled in when it is first met. */
-const firstHandler = new Int32Array(FORMS.length)
-let handlerCount = SPECIAL.length
-for (const form of FORMS) {
-  firstHandler[form.id] = handlerCount
-  let places = 0
-  for (const memory of kindsOf(form)) places += locksOf(form, memory).length
-  handlerCount += form.widths.length * places * repeatsOf(form).length
-}
-
-function fillHandlers(form: Form): void {
-  variantsOf(form).forEach(({ width, memory, lock, repeat }, index) => {
-    handlers[form.id * KEYS + key(width, memory, lock, repeat)] = (firstHandler[form.id] as number) + index
-  })
-  firstHandler[form.id] = 0
-}
-
-/** Handler index of a decoded instruction. */
-export function handlerFor(form: Form, width: Size, memory: boolean, lock: boolean, repeat: Repeat): number {
-  if (firstHandler[form.id] !== 0) fillHandlers(form)
-  const index = handlers[
-    form.id * KEYS + key(width, memory, lock, form.options.repeat === undefined ? 'none' : repeat)
-  ] as number
-  if (index === 0) unreachable(`no handler for ${form.encoding} ${form.mnemonic}`)
-  return index
-}
 
 const RECORD = 0
 const TASK = 1
@@ -426,9 +360,8 @@ export function buildInterpreter(): Uint8Array {
   for (const { name, params, results } of hostHelpers) {
     module.name(`host:${name}`, builder.importFunction('lego', name, builder.type(narrow(params), results)))
   }
-  const variants = allVariants()
-  if (SPECIAL.length + variants.length !== handlerCount) unreachable('handlers are counted as they are made')
-  module.handlerTable = builder.table(handlerCount)
+  const { variants, first: firstHandlers } = allVariants()
+  module.handlerTable = builder.table(SPECIAL.length + variants.length)
   module.regionTable = builder.table(64)
   const helperTable = builder.table(HELPER_TABLE_SIZE)
   builder.exportTable('regions', module.regionTable)
@@ -453,6 +386,7 @@ export function buildInterpreter(): Uint8Array {
     0,
     [...HELPERS, ...DISPATCH].map(({ name }) => module.index(name)),
   )
+  builder.custom(FIRST_HANDLERS, new Uint8Array(firstHandlers.buffer))
   builder.exportFunction('run', module.index('run'))
   builder.exportFunction('step', module.index('step'))
   return builder.build()

@@ -304,6 +304,7 @@ export class ModuleBuilder {
   readonly #tables: { initial: number; maximum: number | undefined }[] = []
   readonly #exports: { name: string; kind: number; index: number }[] = []
   readonly #names = new Map<number, string>()
+  readonly #customs: { name: string; bytes: Uint8Array }[] = []
   readonly #elements: { table: number; offset: number; functions: readonly number[] }[] = []
 
   type(params: readonly Type[], results: readonly Type[]): number {
@@ -396,6 +397,11 @@ export class ModuleBuilder {
     this.#elements.push({ table, offset, functions })
   }
 
+  /** A custom section: what engines pass over. */
+  custom(name: string, bytes: Uint8Array): void {
+    this.#customs.push({ name, bytes })
+  }
+
   /** The custom section of the branch-hinting proposal: for each function, offsets and 0 for unlikely. */
   #branchHints(out: Bytes): void {
     const hinted = this.#functions.flatMap(({ body }, index) =>
@@ -485,6 +491,14 @@ export class ModuleBuilder {
       }
     })
     this.#functionNames(out)
+    for (const { name, bytes } of this.#customs) {
+      const content = new Bytes()
+      content.name(name)
+      content.bytes(bytes)
+      out.byte(0)
+      out.u32(content.length)
+      out.bytes(content.done())
+    }
     return out.done().slice()
   }
 

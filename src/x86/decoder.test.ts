@@ -18,7 +18,9 @@ import { encode, type Instruction } from './encode.js'
 import type { Form } from './form.js'
 import { generate } from './native/generate.js'
 import { CODE_BASE } from './native/machine.js'
-import { FORMS } from './table.js'
+import { allForms } from './table.js'
+
+const FORMS = allForms()
 
 const RANDOM_STRINGS = Number(process.env.LEGO_DECODES ?? 20_000)
 const PER_FORM = 40

@@ -2,9 +2,9 @@
 //   const out = newDecoded(); if (decode(bytes, offset, end, address, out) === OK) …
 // `out` is reused: nothing is allocated per instruction.
 
-import type { CpuModel } from './features.js'
+import { CPU_MAX, type CpuModel } from './features.js'
 import type { Form, Operand, Prefix, Size } from './form.js'
-import { FORMS } from './table.js'
+import { allForms, FORM_COUNT, formOf, formsByOpcode, VEX_MAPS } from './table.js'
 
 export const OK = 0
 /** No row of the table: #UD on the CPU, or a form that Lego does not cover. */
@@ -53,7 +53,7 @@ export type Decoded = {
 }
 
 export const newDecoded = (): Decoded => ({
-  form: FORMS[0] as Form,
+  form: formOf(0),
   width: 32,
   address: 0,
   next: 0,
@@ -85,19 +85,15 @@ export function branchTarget({ next, immediateLow, width }: Decoded): number {
 // ---- dispatch: (map, opcode) → rows, those with a mandatory prefix first ---------------------------------------------
 
 const rank: Record<Prefix, number> = { F2: 0, F3: 0, '66': 1, NP: 2, NFx: 3, any: 4 }
-/** The maps of VEX come after those without. */
-const VEX_MAPS = 4
+/** Filled in when an opcode is first met; empty where the table has nothing. */
 const dispatch: (readonly Form[] | undefined)[] = new Array(2 * VEX_MAPS * 256)
-for (const form of FORMS) {
-  for (let n = 0; n < (form.plusRegister ? 8 : 1); n++) {
-    const slot = (form.map + (form.vex ? VEX_MAPS : 0)) * 256 + form.opcode + n
-    dispatch[slot] = [...(dispatch[slot] ?? []), form]
-  }
-}
-for (let slot = 0; slot < dispatch.length; slot++) {
-  dispatch[slot] =
-    dispatch[slot] &&
-    [...(dispatch[slot] as Form[])].sort((a, b) => rank[a.prefix] - rank[b.prefix] || b.digit - a.digit)
+const byOpcode = formsByOpcode()
+
+function candidatesAt(slot: number): readonly Form[] {
+  const forms = (byOpcode[slot] ?? []).map(formOf)
+  forms.sort((a, b) => rank[a.prefix] - rank[b.prefix] || b.digit - a.digit)
+  dispatch[slot] = forms
+  return forms
 }
 
 const prefixFits = (prefix: Prefix, has66: boolean, repeat: Decoded['repeat']): boolean => {
@@ -166,9 +162,10 @@ export type Refused = Uint8Array | undefined
 
 /** The rows that a CPU does not have. */
 export function refusedBy(cpu: CpuModel): Refused {
+  if (cpu.size === CPU_MAX.size) return undefined
   const lacks = (features: string | undefined) => features?.split(' ').some((name) => !cpu.has(name)) === true
-  const rows = new Uint8Array(2 * FORMS.length)
-  for (const { id, options } of FORMS) {
+  const rows = new Uint8Array(2 * FORM_COUNT)
+  for (const { id, options } of allForms()) {
     if (lacks(options.feature)) rows[2 * id] = 1
     if (lacks(options.feature256 ?? options.feature)) rows[2 * id + 1] = 1
   }
@@ -261,8 +258,9 @@ function decodeBody(address: number, out: Decoded): number {
       byte = next8()
     }
   }
-  const candidates = dispatch[map * 256 + byte]
-  if (candidates === undefined) return UNDEFINED
+  const slot = map * 256 + byte
+  const candidates = dispatch[slot] ?? candidatesAt(slot)
+  if (candidates.length === 0) return UNDEFINED
   const needsModrm = (candidates[0] as Form).modrm
   const modrm = needsModrm ? next8() : 0
   const register = modrm >= 0xc0 || (candidates[0] as Form).options.systemRegisters !== undefined
@@ -289,7 +287,7 @@ function decodeBody(address: number, out: Decoded): number {
       width = width >= 128 ? (length === 1 ? 256 : 128) : widths.length > 1 ? (w === 1 ? 64 : 32) : width
       if (!widths.includes(width)) continue
       // A register that no operand uses must be named as 1111 (SDM vol. 2A, 2.3.8).
-      if (out.vvvv !== 0 && !usesVvvv(form)) return UNDEFINED
+      if (out.vvvv !== 0 && !form.vvvv) return UNDEFINED
     } else if (widths.length > 1 || form.w === 0) {
       // Operand size: REX.W, else 66 (where it is not part of the opcode), else the default (SDM vol. 1 table 3-4).
       const small = has66 && form.prefix !== '66'
@@ -338,9 +336,6 @@ const isPrefix = (byte: number): boolean =>
 
 /** The next byte, not taken: a two-byte VEX has R where a three-byte one has R, X, B and the map. */
 const next8Peek = (): number => (at < limit ? (bytes[at] as number) : 0)
-
-const vvvvUsers = new Set(FORMS.filter(({ operands }) => operands.some(({ kind }) => kind === 'H' || kind === 'B')))
-const usesVvvv = (form: Form): boolean => vvvvUsers.has(form)
 
 function decodeMemory(modrm: number, rex: number, out: Decoded, vsib: boolean): void {
   const mod = modrm >> 6

@@ -3,7 +3,9 @@
 import { expect, test } from '@jest/globals'
 import { decode, newDecoded, OK, refusedBy } from './decoder.js'
 import { CPU_MAX, type CpuModel, FEATURES, parseCpu } from './features.js'
-import { FORMS } from './table.js'
+import { allForms } from './table.js'
+
+const FORMS = allForms()
 
 const model = (text: string): CpuModel => {
   const parsed = parseCpu(text)

@@ -93,9 +93,18 @@ export type FormOptions = {
   readonly untestable?: boolean
 }
 
+/** A row as its family file has it. Most are never met by a program: each is parsed when the decoder first looks at it. */
+export type Row = {
+  readonly encoding: string
+  readonly mnemonic: string
+  readonly operands: string
+  readonly semantics: Semantics
+  readonly options: FormOptions
+}
+
 export type Form = {
   /** Position in the table; stable within a build. */
-  id: number
+  readonly id: number
   readonly encoding: string
   readonly mnemonic: string
   readonly operands: readonly Operand[]
@@ -126,33 +135,44 @@ export type Form = {
   readonly register: boolean
   /** Operand sizes the row covers. */
   readonly widths: readonly Size[]
+  /** An operand is named by VEX.vvvv. */
+  readonly vvvv: boolean
 }
 
 const MAPS = ['', '0F', '0F38', '0F3A']
+/** `66` alone is never an opcode of the table: operand-size is a prefix. */
+const PREFIXES: ReadonlySet<string> = new Set(['NP', 'NFx', '66', 'F3', 'F2'])
+const NO_OPTIONS: FormOptions = {}
 
-export function form(
+export const form = (
   encoding: string,
   mnemonic: string,
   operands: string,
   semantics: Semantics,
-  options: FormOptions = {},
-): Form {
+  options: FormOptions = NO_OPTIONS,
+): Row => ({ encoding, mnemonic, operands, semantics, options })
+
+/** Map and opcode: what the decoder finds rows by. */
+export function opcodeOf(encoding: string): Pick<Form, 'map' | 'opcode' | 'plusRegister'> {
+  const words = encoding.split(' ')
+  let at = words[0] === 'VEX' ? 1 : 0
+  if (PREFIXES.has(words[at] as string)) at++
+  const map = Math.max(0, MAPS.indexOf(words[at] as string)) as Form['map']
+  const word = words[map === 0 ? at : at + 1] as string
+  return { map, opcode: Number.parseInt(word, 16), plusRegister: word.endsWith('+r') }
+}
+
+/** @param derived it is the VEX form of another row, by `vex`. */
+export function parse(id: number, { encoding, mnemonic, operands, semantics, options }: Row, derived: boolean): Form {
   const vex = encoding.startsWith('VEX ')
   const words = (vex ? encoding.slice(4) : encoding).split(' ')
-  const prefix: Prefix =
-    words[0] === 'NP' || words[0] === 'NFx' || words[0] === '66' || words[0] === 'F3' || words[0] === 'F2'
-      ? words[0]
-      : 'any'
-  // `66` alone is never an opcode of the table: operand-size is a prefix.
-  const rest = prefix === 'any' ? words : words.slice(1)
-  const map = Math.max(0, MAPS.indexOf(rest[0] ?? '')) as 0 | 1 | 2 | 3
-  const [opcodeWord, ...modifiers] = map === 0 ? rest : rest.slice(1)
-  const plusRegister = opcodeWord?.endsWith('+r') ?? false
-  const opcode = Number.parseInt(opcodeWord ?? '', 16)
+  const prefix: Prefix = PREFIXES.has(words[0] as string) ? (words[0] as Prefix) : 'any'
+  const { map, opcode, plusRegister } = opcodeOf(encoding)
+  const modifiers = words.slice((prefix === 'any' ? 0 : 1) + (map === 0 ? 0 : 1) + 1)
   const slash = modifiers.find((word) => word.startsWith('/'))
   // x87 (SDM vol. 2A, 3.1.1.1).
   const fixed = Number.parseInt(modifiers.find((word) => /^[C-F][0-9A-F]$/.test(word)) ?? '-1', 16)
-  const parsed = operands === '' ? [] : operands.split(' ').map(operand)
+  const parsed = operandsOf(operands)
   const rm = parsed.find(({ kind }) => 'EMRWUTQN'.includes(kind))
   const sizes = new Set<string>(parsed.map(({ size }) => size))
   const w = modifiers.includes('W1') ? 1 : modifiers.includes('W0') ? 0 : -1
@@ -164,14 +184,14 @@ export function form(
       : widthsOf(sizes, w, options.default64 ?? false)
   assert(vex || l < 0, `${encoding}: only VEX has a length`)
   return {
-    id: -1,
+    id,
     encoding,
     mnemonic,
     operands: parsed,
     semantics,
     options,
     vex,
-    separate: false,
+    separate: derived && parsed.some(({ kind }) => kind === 'H'),
     prefix: vex && prefix === 'any' ? 'NP' : prefix,
     map,
     opcode,
@@ -185,32 +205,33 @@ export function form(
     memory: fixed < 0 && (rm === undefined || 'EMWQ'.includes(rm.kind)),
     register: rm === undefined || 'ERWUTQN'.includes(rm.kind),
     widths,
+    vvvv: parsed.some(({ kind }) => kind === 'H' || kind === 'B'),
   }
 }
 
 /** Features whose VEX forms need AVX besides. */
 const CRYPTO: ReadonlySet<string> = new Set(['aes', 'pclmulqdq'])
 
-/** Rows with the VEX forms that their `vex` options name after them. */
-export function withVex(rows: readonly Form[]): Form[] {
-  return rows.flatMap((legacy) => {
-    const { vex, ...options } = legacy.options
-    if (vex === undefined) return [legacy]
-    const words = vex.split(' ')
-    const isOperand = (word: string) => !/^[LW][01]$/.test(word)
-    const encoding = ['VEX', legacy.encoding, ...words.filter((word) => !isOperand(word))].join(' ')
-    const row = form(encoding, `v${legacy.mnemonic}`, words.filter(isOperand).join(' '), legacy.semantics, {
+/** The VEX form that a legacy row's `vex` option names. */
+export function vexRow({ encoding, mnemonic, semantics, options: { vex, ...options } }: Row): Row {
+  const words = (vex as string).split(' ')
+  const isOperand = (word: string) => !/^[LW][01]$/.test(word)
+  return form(
+    ['VEX', encoding, ...words.filter((word) => !isOperand(word))].join(' '),
+    `v${mnemonic}`,
+    words.filter(isOperand).join(' '),
+    semantics,
+    {
       ...options,
       // Integer operations on 256 bits came with AVX2 (SDM vol. 1, 14.6).
       feature: CRYPTO.has(options.feature ?? '') ? `avx ${options.feature}` : 'avx',
-      ...(/^(p(?!test)|mpsadbw)/.test(legacy.mnemonic) ? { feature256: 'avx2' } : {}),
-    })
-    return [legacy, { ...row, separate: row.operands.some(({ kind }) => kind === 'H') }]
-  })
+      ...(/^(p(?!test)|mpsadbw)/.test(mnemonic) ? { feature256: 'avx2' } : {}),
+    },
+  )
 }
 
 /** Rows of one feature, but for those that name another. */
-export const withFeature = (feature: string, rows: readonly Form[]): Form[] =>
+export const withFeature = (feature: string, rows: readonly Row[]): Row[] =>
   rows.map((row) => ({ ...row, options: { feature, ...row.options } }))
 
 /** The operand sizes a row covers: SDM vol. 1 table 3-4; without a variable operand, the size of its general operands. */
@@ -218,6 +239,16 @@ function widthsOf(sizes: ReadonlySet<string>, w: number, default64: boolean): re
   if (sizes.has('v') || default64) return default64 ? [16, 64] : w === 1 ? [64] : w === 0 ? [16, 32] : [16, 32, 64]
   if (sizes.has('y')) return w === 1 ? [64] : w === 0 ? [32] : [32, 64]
   return sizes.has('b') ? [8] : sizes.has('w') ? [16] : sizes.has('d') ? [32] : [64]
+}
+
+const operandLists = new Map<string, readonly Operand[]>()
+
+function operandsOf(text: string): readonly Operand[] {
+  const known = operandLists.get(text)
+  if (known !== undefined) return known
+  const list = text === '' ? [] : text.split(' ').map(operand)
+  operandLists.set(text, list)
+  return list
 }
 
 function operand(text: string): Operand {

@@ -8,7 +8,9 @@ import { CANONICAL } from './flags.js'
 import type { Form, Size } from './form.js'
 import { type Effect, i32, i64, type Node, type Ref, type Type, type Width } from './ir.js'
 import { type Environment, record as effectsOf } from './semantics.js'
-import { FORMS } from './table.js'
+import { allForms } from './table.js'
+
+const FORMS = allForms()
 
 type Shape = {
   readonly memory: boolean

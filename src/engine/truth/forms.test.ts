@@ -7,8 +7,10 @@ import { caseOf, testable } from '../../x86/native/generate.js'
 import { nativeExecutor } from '../../x86/native/harness.js'
 import { type Case, FILLED_SIZE, type Outcome } from '../../x86/native/machine.js'
 import { fillOf } from '../../x86/native/values.js'
-import { FORMS } from '../../x86/table.js'
+import { allForms } from '../../x86/table.js'
 import { engineExecutor } from './executor.js'
+
+const FORMS = allForms()
 
 const CASES_PER_WIDTH = Number(process.env.LEGO_CASES ?? 100)
 /** Compiling a region a case takes its time: they run the first few of each row's cases and operand size. */

@@ -4,11 +4,11 @@
 import { Prng, testSeed } from '../../lib/prng.js'
 import { encode, NONE } from '../../x86/encode.js'
 import type { Form } from '../../x86/form.js'
-import { x87Forms } from '../../x86/forms/x87.js'
 import { differences, report } from '../../x86/native/compare.js'
 import { nativeExecutor } from '../../x86/native/harness.js'
 import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, FILLED_SIZE } from '../../x86/native/machine.js'
 import { fillOf } from '../../x86/native/values.js'
+import { allForms } from '../../x86/table.js'
 import { engineExecutor } from './executor.js'
 
 const CASES = 3000
@@ -24,6 +24,7 @@ const IMAGE = 0x2800
 const seed = testSeed()
 const native = nativeExecutor()
 const describeNative = 'reason' in native ? describe.skip : describe
+const x87Forms = allForms().filter(({ x87, mnemonic }) => x87 || mnemonic === 'wait')
 const forms = x87Forms.filter(({ mnemonic }) => !LEFT_OUT.test(mnemonic))
 
 const instruction = (form: Form, base: number, displacement: number, rm: number): Uint8Array =>

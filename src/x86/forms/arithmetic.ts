@@ -2,7 +2,7 @@
 
 import { add, and, constant, neg, not, or, sub, xor, zext64 } from '../expr.js'
 import { addFlags, auxOf, carryOf, logicFlags, subFlags, withCarry } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import type { FlagState, Node, Width } from '../ir.js'
 import { cut, type Sem, type Semantics } from '../semantics.js'
 
@@ -91,7 +91,7 @@ const negate: Semantics = (s) => {
 
 const hex = (value: number) => value.toString(16).toUpperCase().padStart(2, '0')
 
-export const arithmetic: readonly Form[] = [
+export const arithmetic: readonly Row[] = [
   ...OPERATIONS.flatMap((operation, index) => {
     const semantics = semanticsOf(operation)
     const { name } = operation

@@ -3,7 +3,7 @@
 
 import { eqz, or, pure, select, shl, shrU, sub } from '../expr.js'
 import { zeroParityCarryFlags } from '../flags.js'
-import { type Form, type FormOptions, form } from '../form.js'
+import { type FormOptions, form, type Row } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { lane, type Sem, type Semantics } from '../semantics.js'
 import {
@@ -188,7 +188,7 @@ const MASKED_MOVES = [
   ['8C', '8E', 'W1', 'vpmaskmovq', 8, AVX2],
 ] as const
 
-export const avx: readonly Form[] = [
+export const avx: readonly Row[] = [
   form('VEX 66 0F38 18 /r W0', 'vbroadcastss', 'Vx Md', broadcastLane('i32x4'), AVX),
   form('VEX 66 0F38 18 /r W0', 'vbroadcastss', 'Vx Ud', broadcastLane('i32x4'), AVX2),
   form('VEX 66 0F38 19 /r W0 L1', 'vbroadcastsd', 'Vx Mq', broadcastLane('i64x2'), AVX),

@@ -23,7 +23,7 @@ import {
   zext64,
 } from '../expr.js'
 import { CANONICAL, fromFlagBits, withCarry } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { type FlagState, i32, i64, type Node, type Width } from '../ir.js'
 import type { Sem, Semantics } from '../semantics.js'
 
@@ -128,7 +128,7 @@ const crc32: Semantics = (s) => {
 
 const undefinedFlags = 'ospa'
 
-export const bits: readonly Form[] = [
+export const bits: readonly Row[] = [
   ...BIT_OPERATIONS.flatMap((operation, n) => {
     const options = { undefinedFlags, lock: operation.compute !== undefined }
     const opcode = (0xa3 + n * 8).toString(16).toUpperCase()

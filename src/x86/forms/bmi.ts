@@ -23,7 +23,7 @@ import {
   zext64,
 } from '../expr.js'
 import { addFlags, auxOf, carryOf, logicFlags, withCarry, withCarryOverflow } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import type { FlagState, Node } from '../ir.js'
 import { RDX, type Sem, type Semantics } from '../semantics.js'
 
@@ -118,7 +118,7 @@ const addWithFlag =
     s.flags(flag === 'carry' ? withCarryOverflow(before, out, overflow) : withCarryOverflow(before, carry, out))
   }
 
-export const bmi: readonly Form[] = [
+export const bmi: readonly Row[] = [
   form('VEX 0F38 F2 /r L0', 'andn', 'Gy By Ey', andn, BMI1),
   form('VEX 0F38 F7 /r L0', 'bextr', 'Gy Ey By', bextr, { ...BMI1, undefinedFlags: 'spa' }),
   form(

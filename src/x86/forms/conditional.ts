@@ -1,10 +1,10 @@
 // Instructions under a condition code other than jumps: cmovcc and setcc.
 
 import { select } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { CONDITION_NAMES } from './control.js'
 
-export const conditional: readonly Form[] = CONDITION_NAMES.flatMap((name, code) => {
+export const conditional: readonly Row[] = CONDITION_NAMES.flatMap((name, code) => {
   const low = code.toString(16).toUpperCase()
   return [
     // The source is read, and a 32-bit destination's upper half cleared, whatever the condition (SDM vol. 2A, CMOVcc).

@@ -1,7 +1,7 @@
 // Control flow: jumps, calls, returns, and the stack instructions that go with them.
 
 import { add, and, cut, eqz, ne, sub, wrap, zext64 } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i64, type Node } from '../ir.js'
 import { RBP, RCX, RSP, type Sem, type Semantics } from '../semantics.js'
 
@@ -79,7 +79,7 @@ const leave: Semantics = (s) => {
 const ends = { ends: true, untestable: true }
 const near = { ...ends, default64: true }
 
-export const control: readonly Form[] = [
+export const control: readonly Row[] = [
   form('EB', 'jmp', 'Jb', jump, near),
   form('E9', 'jmp', 'Jz', jump, near),
   form('FF /4', 'jmp', 'Ev', jumpIndirect, near),

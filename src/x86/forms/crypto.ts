@@ -2,7 +2,7 @@
 // The SHA extensions' memory operands need no alignment on AMD's processors, whatever SDM vol. 2B says of Intel's.
 
 import { and } from '../expr.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { type Semantics, XMM0 } from '../semantics.js'
 import { sha1Message1, sha1Message2, sha1NextE, sha256Message1 } from '../sha.js'
@@ -34,7 +34,7 @@ const sha1Rounds: Semantics = (s) => {
 /** The third operand is xmm0. */
 const sha256Rounds: Semantics = (s) => s.setVec(0, s.call('sha256Rounds', 'v128', s.vec(0), s.vec(1), s.get(XMM0, 128)))
 
-export const crypto: readonly Form[] = [
+export const crypto: readonly Row[] = [
   form('66 0F38 DB /r', 'aesimc', 'Vx Wx', (s) => s.setVec(0, s.call('aesInverseMix', 'v128', s.vec(1))), {
     feature: 'aes',
     vex: 'Vo Wo L0',

@@ -3,7 +3,7 @@
 
 import { add, and, cut, or, wrap, xor, zext64 } from '../expr.js'
 import { carryOf, flagBits, fromFlagBits, withCarry } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, i64, type Node, type Ref } from '../ir.js'
 import { RSP, type Sem, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
@@ -47,7 +47,7 @@ const setDirection =
   (s) =>
     s.setWord(WORD.flagOther, or(and(s.word(WORD.flagOther, 'i32'), i32(~DIRECTION)), i32(value)))
 
-export const flag: readonly Form[] = [
+export const flag: readonly Row[] = [
   form('9C', 'pushf', '', pushf, { default64: true }),
   form('9D', 'popf', '', popf, { default64: true }),
   form('9E', 'sahf', '', sahf),

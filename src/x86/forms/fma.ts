@@ -1,7 +1,7 @@
 // FMA and F16C (SDM vol. 1, 14.4 and 14.5): fused multiply-add in its three orders, and half precision. wasm has neither: the exact
 // helpers compute them in any code.
 
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32 } from '../ir.js'
 import type { Semantics } from '../semantics.js'
 import { pick } from '../vector.js'
@@ -84,7 +84,7 @@ const toHalf: Semantics = (s) => {
   s.setVecOfFloats(0, value)
 }
 
-export const fma: readonly Form[] = [
+export const fma: readonly Row[] = [
   ...rows,
   form('VEX 66 0F38 13 /r W0 L0', 'vcvtph2ps', 'Vo Wq', fromHalf, F16C),
   form('VEX 66 0F38 13 /r W0 L1', 'vcvtph2ps', 'Vx Wo', fromHalf, F16C),

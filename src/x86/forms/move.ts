@@ -19,7 +19,7 @@ import {
   zext64,
 } from '../expr.js'
 import { addFlags, flagBits, fromFlagBits, subFlags } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { general, RAX, RBX, RCX, RDX, type Sem, type Semantics } from '../semantics.js'
 
@@ -127,7 +127,7 @@ const cmpxchg16: Semantics = (s) => {
 
 const lock = { lock: true }
 
-export const move: readonly Form[] = [
+export const move: readonly Row[] = [
   form('88 /r', 'mov', 'Eb Gb', mov),
   form('89 /r', 'mov', 'Ev Gv', mov),
   form('8A /r', 'mov', 'Gb Eb', mov),

@@ -24,7 +24,7 @@ import {
   zext64,
 } from '../expr.js'
 import { withCarryOverflow } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, i64, type Node, type Width } from '../ir.js'
 import { RAX, RDX, type Sem, type Semantics } from '../semantics.js'
 
@@ -130,7 +130,7 @@ const divide =
 const product = { undefinedFlags: 'szap' }
 const quotient = { undefinedFlags: 'oszapc' }
 
-export const multiplication: readonly Form[] = [
+export const multiplication: readonly Row[] = [
   form('F6 /4', 'mul', 'Eb', multiply(false), product),
   form('F7 /4', 'mul', 'Ev', multiply(false), product),
   form('F6 /5', 'imul', 'Eb', multiply(true), product),

@@ -4,7 +4,7 @@
 
 import { add, and, constant, cut, eq, gtU, ne, or, select, shl, shrS, sub, wrap, xor, zext64 } from '../expr.js'
 import { flagBits, fromFlagBits } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, i64, type Node, type Width } from '../ir.js'
 import { GENERAL_PROTECTION, RSP, type Sem, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
@@ -186,7 +186,7 @@ const ends = { untestable: true, ends: true }
 const sized = { ...ends, sized: true }
 const hex = (value: number) => value.toString(16).toUpperCase()
 
-export const segments: readonly Form[] = [
+export const segments: readonly Row[] = [
   ...[ES, CS, SS, DS, FS, GS].map((segment) => form(`8C /${segment}`, 'mov', 'Ev', store(segment), untestable)),
   ...[ES, SS, DS, FS, GS].map((segment) =>
     form(`8E /${segment}`, 'mov', 'Ew', (s) => load(s, segment, s.read(0)), {

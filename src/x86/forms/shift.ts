@@ -23,7 +23,7 @@ import {
   zext64,
 } from '../expr.js'
 import { auxOf, carryOf, explicitFlags, selectFlags, withCarryOverflow } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { type FlagState, i32, i64, type Node, type Width } from '../ir.js'
 import type { Sem, Semantics } from '../semantics.js'
 
@@ -197,7 +197,7 @@ const OPERATIONS: readonly (readonly [string, Semantics, string])[] = [
   ['sar', shiftRightSigned, 'oa'],
 ]
 
-export const shift: readonly Form[] = [
+export const shift: readonly Row[] = [
   ...OPERATIONS.flatMap(([name, semantics, undefinedFlags], index) => [
     form(`C0 /${index}`, name, 'Eb Ib', semantics, { undefinedFlags }),
     form(`C1 /${index}`, name, 'Ev Ib', semantics, { undefinedFlags }),

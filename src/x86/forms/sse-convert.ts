@@ -3,7 +3,7 @@
 
 import { assert } from '../../lib/assert.js'
 import { pure, select } from '../expr.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, i64, type Node, type Width } from '../ir.js'
 import { fromMmx, mmxConversion } from '../mmx.js'
 import { lane, type Sem, type Semantics } from '../semantics.js'
@@ -147,7 +147,7 @@ const toPair =
     s.setVec(0, singlesToIntegers(truncates)(s, pick(s.vec(1), ZERO, 8, 0, 2)))
 const fromPair: Semantics = (s) => s.setVec(0, mergeLow(s.vec(0), singles(s, s.vec(1)), 8))
 
-export const sseConvert: readonly Form[] = [
+export const sseConvert: readonly Row[] = [
   form('F3 0F 2A /r', 'cvtsi2ss', 'Vd Ey', fromInteger('f32'), { vex: 'Vd Hd Ey' }),
   form('F2 0F 2A /r', 'cvtsi2sd', 'Vq Ey', fromInteger('f64'), { vex: 'Vq Hq Ey' }),
   form('F3 0F 2C /r', 'cvttss2si', 'Gy Wd', toInteger('f32', true), { vex: 'Gy Wd' }),

@@ -5,7 +5,7 @@
 import { assert } from '../../lib/assert.js'
 import { and, lane, pure, sext64, shrU } from '../expr.js'
 import { compareFlags, fromFlagBits } from '../flags.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import type { Semantics } from '../semantics.js'
 import { lanes, maskOfBits, mergeLow, pick, ZERO } from '../vector.js'
@@ -188,7 +188,7 @@ const interleave =
   (s) =>
     s.setVec(0, pick(s.vec(0), s.vec(1), size, ...order))
 
-export const sseFloat: readonly Form[] = [
+export const sseFloat: readonly Row[] = [
   ...KINDS.flatMap(({ prefix, suffix, operands, vex, real, packed }) => [
     form(`${prefix} 0F 51 /r`, `sqrt${suffix}`, operands, squareRoot(real, packed), { vex: packed ? operands : vex }),
     form(`${prefix} 0F 58 /r`, `add${suffix}`, operands, arithmetic('add', real, packed), { vex }),

@@ -2,7 +2,7 @@
 // comparisons, packing and interleaving, on MMX registers too. Most rows name one wasm operation.
 
 import { geU, pure, select, wrap } from '../expr.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { mmx } from '../mmx.js'
 import type { Semantics } from '../semantics.js'
@@ -142,8 +142,8 @@ const raised =
     compute(pick(a, a, 4, 0, 0, 1, 1), pick(b, b, 4, 0, 0, 1, 1))
 
 /** A row of the shape `66 map opcode /r  Vx, Wx`, and how the MMX row `NP map opcode /r  Pq, Qq` derives from it, where there is one. */
-type Row = readonly [string, string, Binary, ((compute: Binary) => Binary)?]
-const SSE2: readonly Row[] = [
+type Operation = readonly [string, string, Binary, ((compute: Binary) => Binary)?]
+const SSE2: readonly Operation[] = [
   ['0F 60', 'punpcklbw', interleave(1, false), same],
   ['0F 61', 'punpcklwd', interleave(2, false), same],
   ['0F 62', 'punpckldq', interleave(4, false), same],
@@ -190,7 +190,7 @@ const SSE2: readonly Row[] = [
   ['0F FD', 'paddw', op('i16x8.add'), same],
   ['0F FE', 'paddd', op('i32x4.add'), same],
 ]
-const SSSE3: readonly Row[] = [
+const SSSE3: readonly Operation[] = [
   ['0F38 01', 'phaddw', horizontal('i16x8.add', 2), joined],
   ['0F38 02', 'phaddd', horizontal('i32x4.add', 4), joined],
   ['0F38 03', 'phaddsw', horizontal('i16x8.add_sat_s', 2), joined],
@@ -203,7 +203,7 @@ const SSSE3: readonly Row[] = [
   ['0F38 0A', 'psignd', applySign('i32x4'), same],
   ['0F38 0B', 'pmulhrsw', roundedProducts, same],
 ]
-const SSE4_1: readonly Row[] = [
+const SSE4_1: readonly Operation[] = [
   ['0F38 28', 'pmuldq', evenProducts('s')],
   ['0F38 29', 'pcmpeqq', op('i64x2.eq')],
   ['0F38 2B', 'packusdw', op('i16x8.narrow_i32x4_u')],
@@ -217,7 +217,7 @@ const SSE4_1: readonly Row[] = [
   ['0F38 3F', 'pmaxud', op('i32x4.max_u')],
   ['0F38 40', 'pmulld', op('i32x4.mul')],
 ]
-const SSE4_2: readonly Row[] = [['0F38 37', 'pcmpgtq', op('i64x2.gt_s')]]
+const SSE4_2: readonly Operation[] = [['0F38 37', 'pcmpgtq', op('i64x2.gt_s')]]
 
 /** Shifts: opcode by register, opcode and digit by immediate. */
 const SHIFTS: readonly (readonly [string, string, string, Shift])[] = [
@@ -240,13 +240,13 @@ const INTEGER_BITWISE = ['DB', 'DF', 'EB', 'EF']
 /** Interleaving the low halves takes 32 bits of memory. */
 const mmxOperands = (name: string): string => (name.startsWith('punpckl') ? 'Pq Qd' : 'Pq Qq')
 
-const formsOf = (rows: readonly Row[]): readonly Form[] =>
-  rows.flatMap(([opcode, name, compute, narrow]) => [
+const formsOf = (operations: readonly Operation[]): readonly Row[] =>
+  operations.flatMap(([opcode, name, compute, narrow]) => [
     form(`66 ${opcode} /r`, name, 'Vx Wx', binary(compute), THREE),
     ...(narrow === undefined ? [] : [form(`NP ${opcode} /r`, name, mmxOperands(name), mmx(binary(narrow(compute))))]),
   ])
 
-export const sseInteger: readonly Form[] = [
+export const sseInteger: readonly Row[] = [
   ...formsOf(SSE2),
   ...withFeature('ssse3', formsOf(SSSE3)),
   ...withFeature('sse4_1', formsOf(SSE4_1)),

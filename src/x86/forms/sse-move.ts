@@ -2,7 +2,7 @@
 // The MMX rows beside them mean the low eight bytes (mmx.ts).
 
 import { add, or, pure, shl, shuffle } from '../expr.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { emptyRegisters, mmx, mmxStore } from '../mmx.js'
 import { lane, RDI, type Semantics } from '../semantics.js'
@@ -81,7 +81,7 @@ const duplicateLow: Semantics = (s) => {
   s.setVec(0, shuffle(v, v, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]))
 }
 
-export const sseMove: readonly Form[] = [
+export const sseMove: readonly Row[] = [
   form('NP 0F 28 /r', 'movaps', 'Va Wa', move, { vex: 'Va Wa' }),
   form('NP 0F 29 /r', 'movaps', 'Wa Va', move, { vex: 'Wa Va' }),
   form('66 0F 28 /r', 'movapd', 'Va Wa', move, { vex: 'Va Wa' }),

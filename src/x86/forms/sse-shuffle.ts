@@ -1,7 +1,7 @@
 // SSE rearrangements: shuffles, inserts, extracts, blends and widening moves, up to SSE4.1.
 
 import { and, pure, select, shrU } from '../expr.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { mmx } from '../mmx.js'
 import { type Sem, type Semantics, XMM0 } from '../semantics.js'
@@ -136,7 +136,7 @@ const EXTENSIONS = [
   [5, 'dq', 2, 3, 8],
 ] as const
 
-export const sseShuffle: readonly Form[] = [
+export const sseShuffle: readonly Row[] = [
   form('66 0F 70 /r', 'pshufd', 'Vx Wx Ib', rearrange(shuffleDwords), { vex: 'Vx Wx Ib' }),
   form(
     'F2 0F 70 /r',

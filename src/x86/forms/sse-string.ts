@@ -2,7 +2,7 @@
 
 import { and, eqz, ltU, or, pure, select, shl, shrS, sub, wrap, xor } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { lane, RAX, RCX, RDX, type Sem, type Semantics, XMM0 } from '../semantics.js'
 import { maskOfBits, ZERO } from '../vector.js'
@@ -61,7 +61,7 @@ const compare =
     )
   }
 
-export const sseString: readonly Form[] = [
+export const sseString: readonly Row[] = [
   ...withFeature('sse4_2', [
     form('66 0F3A 60 /r W1', 'pcmpestrm', 'Vu Wu Ib', compare(false, 64), { vex: 'Vo Wo Ib L0' }),
     form('66 0F3A 60 /r', 'pcmpestrm', 'Vu Wu Ib', compare(false, 32), { vex: 'Vo Wo Ib L0' }),

@@ -2,7 +2,7 @@
 
 import { and, eqz, or, pure, rotl, shl, shrU } from '../expr.js'
 import { zeroParityCarryFlags } from '../flags.js'
-import { type Form, form, withFeature } from '../form.js'
+import { form, type Row, withFeature } from '../form.js'
 import { i32, type Node } from '../ir.js'
 import { lane, type Semantics } from '../semantics.js'
 import { broadcast, IOTA, laneOf, lanes, pick, ZERO } from '../vector.js'
@@ -51,7 +51,7 @@ const slidingDifferences: Semantics = (s) => {
   s.setVec(0, sum(sum(term(0), term(1)), sum(term(2), term(3))))
 }
 
-export const sse4: readonly Form[] = [
+export const sse4: readonly Row[] = [
   ...withFeature('sse4_1', [
     form('66 0F38 17 /r', 'ptest', 'Vx Wx', test, { vex: 'Vx Wx', whole: true }),
     form('66 0F38 41 /r', 'phminposuw', 'Vx Wx', horizontalMinimum, { vex: 'Vo Wo L0' }),

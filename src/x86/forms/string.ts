@@ -3,7 +3,7 @@
 
 import { add, and, cut, shrU, sub, zext64 } from '../expr.js'
 import { subFlags } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, i64, type Node, type Width } from '../ir.js'
 import { RAX, RDI, RSI, type Sem, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
@@ -63,21 +63,14 @@ const string =
     }
   }
 
-const rows = (
-  opcode: number,
-  name: string,
-  where: string,
-  step: Step,
-  helper: string,
-  tests = false,
-): readonly Form[] =>
+const rows = (opcode: number, name: string, where: string, step: Step, helper: string, tests = false): readonly Row[] =>
   ['b', 'v'].map((size, n) =>
     form((opcode + n).toString(16).toUpperCase(), name, where.replaceAll('*', size), string(step, helper, tests), {
       repeat: tests ? 'repz' : 'rep',
     }),
   )
 
-export const strings: readonly Form[] = [
+export const strings: readonly Row[] = [
   ...rows(0xa4, 'movs', 'Y* X*', move, 'repMovs'),
   ...rows(0xa6, 'cmps', 'X* Y*', compare, 'repCmps', true),
   ...rows(0xaa, 'stos', 'Y* A*', store, 'repStos'),

@@ -3,7 +3,7 @@
 
 import { add, and, cut, eq, ne, or, shl, shrS, shrU, wrap, zext64 } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
-import { type Form, form } from '../form.js'
+import { form, type Row } from '../form.js'
 import { i32, i64, vector } from '../ir.js'
 import { RAX, RCX, type Semantics } from '../semantics.js'
 import { WORD } from '../words.js'
@@ -138,7 +138,7 @@ const PRIVILEGED: readonly (readonly [string, string, string])[] = [
   ['66 0F38 82 /r', 'invpcid', 'Mq'],
 ]
 
-export const system: readonly Form[] = [
+export const system: readonly Row[] = [
   form('0F 05', 'syscall', '', syscall, ends),
   form('0F A2', 'cpuid', '', helper('cpuid'), untestable),
   form('0F 31', 'rdtsc', '', helper('rdtsc'), untestable),

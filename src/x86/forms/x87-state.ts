@@ -2,7 +2,7 @@
 // (SDM vol. 1, 8.1 and 8.3.11). Those with an n in their names do not raise what is pending.
 
 import { add, and, mul, not, or, select, shl, shrU, wrap, zext64 } from '../expr.js'
-import { type Form, type FormOptions, form } from '../form.js'
+import { type FormOptions, form, type Row } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { raisePending } from '../mmx.js'
 import { RAX, type Sem, type Semantics } from '../semantics.js'
@@ -135,11 +135,11 @@ const waiting =
     raisePending(s)
     semantics(s)
   }
-const row = (encoding: string, name: string, operands: string, semantics: Semantics, options: FormOptions = {}): Form =>
+const row = (encoding: string, name: string, operands: string, semantics: Semantics, options: FormOptions = {}): Row =>
   form(encoding, name, operands, semantics, options)
 const sized = { sized: true }
 
-export const x87StateForms: readonly Form[] = [
+export const x87StateForms: readonly Row[] = [
   row('DB E0', 'fneni', '', nothing),
   row('DB E1', 'fndisi', '', nothing),
   row('DB E4', 'fnsetpm', '', nothing),

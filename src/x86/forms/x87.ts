@@ -5,7 +5,7 @@
 
 import { or, select, signExtend, zext64 } from '../expr.js'
 import { fromFlagBits } from '../flags.js'
-import { type Form, type FormOptions, form, withFeature } from '../form.js'
+import { type FormOptions, form, type Row, withFeature } from '../form.js'
 import { i32, i64, type Node } from '../ir.js'
 import { raisePending } from '../mmx.js'
 import type { Sem, Semantics } from '../semantics.js'
@@ -155,7 +155,7 @@ const OWN: Readonly<Record<string, Helper>> = {
 }
 
 /** Raises what an earlier one left pending, and is remembered by the pointers. */
-const x = (encoding: string, name: string, operands: string, semantics: Semantics, options: FormOptions = {}): Form =>
+const x = (encoding: string, name: string, operands: string, semantics: Semantics, options: FormOptions = {}): Row =>
   form(
     encoding,
     name,
@@ -169,7 +169,7 @@ const x = (encoding: string, name: string, operands: string, semantics: Semantic
   )
 const TRANSCENDENTAL = /^(f2xm1|fyl2xp?1?|fptan|fpatan|fsin|fcos|fsincos)$/
 
-export const x87Forms: readonly Form[] = [
+export const x87Forms: readonly Row[] = [
   ...ARITHMETIC.flatMap((name, n) => [
     ...FLOAT_MEMORY.map(([hex, opcode, operand, size]) =>
       x(`${hex} /${n}`, `f${name}`, operand, loading(arithmetic(n), opcode, n, size)),

@@ -7,11 +7,13 @@ import { assert } from '../../lib/assert.js'
 import type { Prng } from '../../lib/prng.js'
 import { encode, type Instruction, type MemoryOperand, NONE, RIP } from '../encode.js'
 import type { Form } from '../form.js'
-import { FORMS } from '../table.js'
+import { allForms } from '../table.js'
 import { type FlagEffect, flagEffect } from './flag-effect.js'
 import { generate, randomState, testable } from './generate.js'
 import { type Case, CODE_BASE, DATA_BASE, DATA_SIZE, X87_BYTES } from './machine.js'
 import { x87State } from './values.js'
+
+const FORMS = allForms()
 
 const RSI = 6
 const RDI = 7
