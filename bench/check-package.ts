@@ -35,6 +35,13 @@ try {
   const script = `import { run } from 'lego-os'; console.log((await run(process.argv[1])).stdout.toString())`
   const fromNode = run(home, process.execPath, '--input-type=module', '-e', script, fixturePath('hello'))
   if (fromNode !== `${hello}\n`) throw new Error(`run() of the installed package gave ${JSON.stringify(fromNode)}`)
+  // koffi is optional: where it has no native part, Node's API has to do.
+  for (const name of ['koffi', '@koromix']) rmSync(join(home, 'node_modules', name), { recursive: true, force: true })
+  const portable = run(home, lego, 'run', '--host', 'portable', fixturePath('hello'))
+  if (portable !== hello) throw new Error(`without koffi it printed ${JSON.stringify(portable)}`)
+  const { stderr, status } = spawnSync(lego, ['run', '--host', 'linux', fixturePath('hello')], { encoding: 'utf8' })
+  if (status !== 125 || !stderr.includes('--host portable'))
+    throw new Error(`without koffi, --host linux ended with status ${status} and said ${JSON.stringify(stderr)}`)
   console.log(`${tarball}: ${listing.length} files, installed; lego ${version} runs`)
 } finally {
   rmSync(directory, { recursive: true, force: true })

@@ -1,9 +1,9 @@
 // `lego memory --listen unix:PATH`: a memory component as a process of its own, until a signal ends it.
 import { Command } from 'commander'
-import { linuxHost } from '../host/linux.js'
 import { serveMemory } from '../memory/server.js'
 import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
+import { nativeHost } from './choose-host.js'
 import { parseArguments, USAGE } from './parse-arguments.js'
 import { parseSize } from './run-options.js'
 
@@ -30,8 +30,8 @@ function serve(options: Options): number {
     process.stderr.write(`lego memory: ${problem}\n`)
     return USAGE
   }
-  const host = linuxHost()
   try {
+    const host = nativeHost()
     const storage = new StorageManager({
       host,
       mounts: mounts.filter((mount) => mount !== null),

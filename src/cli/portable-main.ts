@@ -52,6 +52,13 @@ export class PortableMain {
   /** One piece of input; the host's thread has taken the one before. */
   #read(): void {
     const { stdin } = process
+    const { link } = this.setting
+    if (Atomics.load(link.words, LINK.LENGTH) > 0) {
+      // It looked just before the piece came, and asked after.
+      Atomics.store(link.words, LINK.ASKED, 0)
+      wake(link)
+      return
+    }
     if (!this.#reads) {
       this.#reads = true
       stdin.on('data', (piece: Buffer) => this.#deliver(piece))

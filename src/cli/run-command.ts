@@ -286,6 +286,7 @@ export function parseRun(argv: readonly string[], environment: NodeJS.ProcessEnv
   if (at >= argv.length) return { problem: 'which program? See lego run --help' }
   draft = { ...draft, program: argv[at]!, name: draft.name || argv[at]!, args: argv.slice(at + 1) }
   if (draft.root !== null && !startsElsewhere) draft = { ...draft, cwd: '/' }
+  if (draft.host === 'portable' && draft.memory !== null) return { problem: '--memory needs sockets, so --host linux' }
   if (draft.deterministic && draft.vcpus > 1) return { problem: '--deterministic means one vCPU' }
   if (draft.codeSize === 0) {
     draft = { ...draft, codeSize: Math.min(DEFAULT_OPTIONS.codeSize, CODE_SIZE_ALL / draft.vcpus) }

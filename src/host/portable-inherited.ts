@@ -54,10 +54,12 @@ export class Inherited extends Descriptor {
   override get events(): number {
     if (this.#main === null) return WRITABLE | READABLE
     const { words } = this.#main.link
-    const isReady = Atomics.load(words, LINK.LENGTH) > 0 || Atomics.load(words, LINK.ENDED) !== 0
-    if (!isReady && Atomics.exchange(words, LINK.ASKED, 1) === 0) this.#main.ask('input')
-    const ended = Atomics.load(words, LINK.ENDED) !== 0 && !this.isTerminal ? POLL.HUP : 0
-    return (this.writable ? WRITABLE : 0) | (isReady ? READABLE | ended : 0)
+    const hasEnded = Atomics.load(words, LINK.ENDED) !== 0
+    const isReady = Atomics.load(words, LINK.LENGTH) > 0
+    if (!isReady && !hasEnded && Atomics.exchange(words, LINK.ASKED, 1) === 0) this.#main.ask('input')
+    // The end of a pipe is no input (pipe_poll, fs/pipe.c); that of a terminal or socket is.
+    const ended = !hasEnded ? 0 : this.#kind === S.IFIFO ? POLL.HUP : READABLE
+    return (this.writable ? WRITABLE : 0) | (isReady ? READABLE : 0) | ended
   }
 
   override read(buffer: Uint8Array): number {
@@ -68,7 +70,7 @@ export class Inherited extends Descriptor {
     const length = Atomics.load(words, LINK.LENGTH)
     if (length === 0) {
       if (Atomics.load(words, LINK.ENDED) !== 0) return 0
-      return (this.events & POLL.IN) === 0 ? -E.AGAIN : this.read(buffer)
+      return (this.events & (POLL.IN | POLL.HUP)) === 0 ? -E.AGAIN : this.read(buffer)
     }
     const start = Atomics.load(words, LINK.START)
     const count = Math.min(buffer.length, this.isTerminal ? this.#lineLength(start, length) : length)

@@ -1,6 +1,6 @@
 // The `Host` on Node's API alone, for machines where no native call may be made: `portableHost()`.
 // Files are Node's, reached by path (portable-disk.ts); pipes, eventfd, epoll and poll are done here, within this process. What Node cannot do is
-// refused, see UNSUPPORTED and portable-differences.ts. Blocking is Atomics.wait on the link to the main thread (portable-link.ts).
+// refused: portable-differences.ts lists it. Blocking is Atomics.wait on the link to the main thread (portable-link.ts).
 import { randomFillSync } from 'node:crypto'
 import nodeFs from 'node:fs'
 import os from 'node:os'
@@ -19,6 +19,7 @@ import type { Host, MemoryWindow, Path, SharedMemory } from './host.js'
 import { openFlagsToMachine } from './open-flags.js'
 import { attempt } from './portable-attempt.js'
 import type { Descriptor } from './portable-descriptor.js'
+import { type RefusedCall, refusals } from './portable-differences.js'
 import { DiskDescriptor, DiskFile, type FileSystem, fillStatus, forNode, identityOf, Place } from './portable-disk.js'
 import { EpollSet, EventCounter } from './portable-events.js'
 import { Inherited, type MainThread } from './portable-inherited.js'
@@ -52,50 +53,13 @@ const COPY_PIECE = 65536
 const DESCRIPTORS = { current: 1024, maximum: 1048576 } as const
 const DEATH_WAIT_NSEC = 1e9
 
-const refused = (errno: number) => (): number => -errno
-
-/** What this host cannot do, and what Linux says where it cannot; `PortableHost` has the rest. */
-const UNSUPPORTED = {
-  // A file system without them: fallocate(2), xattr(7).
-  fallocate: refused(E.OPNOTSUPP),
-  fgetxattr: refused(E.OPNOTSUPP),
-  fsetxattr: refused(E.OPNOTSUPP),
-  flistxattr: refused(E.OPNOTSUPP),
-  fremovexattr: refused(E.OPNOTSUPP),
-  // One without a lock manager: other programs of the machine would not see the lock.
-  flock: refused(E.NOLCK),
-  // A kernel built without the call.
-  memfdCreate: refused(E.NOSYS),
-  inotifyInit: refused(E.NOSYS),
-  inotifyAddWatch: refused(E.NOSYS),
-  inotifyRmWatch: refused(E.NOSYS),
-  adjtimex: refused(E.NOSYS),
-  // splice(2) of what cannot be spliced: programs then copy.
-  splice: refused(E.INVAL),
-  tee: refused(E.INVAL),
-  // A kernel without networking.
-  socket: refused(E.AFNOSUPPORT),
-  socketpair: refused(E.AFNOSUPPORT),
-  bind: refused(E.NOTSOCK),
-  listen: refused(E.NOTSOCK),
-  accept4: refused(E.NOTSOCK),
-  connect: refused(E.NOTSOCK),
-  getsockname: refused(E.NOTSOCK),
-  getpeername: refused(E.NOTSOCK),
-  sendto: refused(E.NOTSOCK),
-  recvfrom: refused(E.NOTSOCK),
-  shutdown: refused(E.NOTSOCK),
-  getsockopt: refused(E.NOTSOCK),
-  setsockopt: refused(E.NOTSOCK),
-} satisfies Partial<Host>
-
 export function portableHost(options: PortableOptions = {}): Host {
-  return Object.assign(new PortableHost(options), UNSUPPORTED)
+  return Object.assign(new PortableHost(options), refusals())
 }
 
 const text = (path: Path): string => (typeof path === 'string' ? path : textOfPath(path))
 
-class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
+class PortableHost implements Omit<Host, RefusedCall> {
   readonly name = 'portable'
   readonly #fs: FileSystem
   readonly #names: Names
@@ -474,13 +438,19 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return this.#onPath(dirfd, path, (resolved) => {
       // A descriptor that names a link: links have no mode (fchmodat(2)).
       if (DESCRIPTOR_NAME.test(text(path)) && this.#fs.lstatSync(resolved).isSymbolicLink()) return -E.OPNOTSUPP
-      this.#fs.chmodSync(resolved, mode)
-      return 0
+      return this.#chmod(resolved, mode)
     })
+  }
+
+  /** Windows keeps one bit of a mode and says nothing of the others: EPERM, as on a FAT file system. */
+  #chmod(path: string | Buffer, mode: number): number {
+    this.#fs.chmodSync(path, mode)
+    return process.platform === 'win32' && (this.#fs.statSync(path).mode ^ mode) & 0o7777 ? -E.PERM : 0
   }
 
   fchownat(dirfd: number, path: Path, uid: number, gid: number, flags: number): number {
     if (path.length === 0 && flags & AT.EMPTY_PATH) return this.fchown(dirfd, uid, gid)
+    if (process.platform === 'win32') return -E.PERM
     const call = flags & AT.SYMLINK_NOFOLLOW ? this.#fs.lchownSync : this.#fs.chownSync
     return this.#onPath(dirfd, path, (resolved) => call(resolved, uid, gid))
   }
@@ -578,11 +548,12 @@ class PortableHost implements Omit<Host, keyof typeof UNSUPPORTED> {
     return this.#onDisk(
       fd,
       (nodeFd) => this.#fs.fchmodSync(nodeFd, mode),
-      (path) => this.#fs.chmodSync(path, mode),
+      (path) => this.#chmod(path, mode),
     )
   }
 
   fchown(fd: number, uid: number, gid: number): number {
+    if (process.platform === 'win32') return -E.PERM
     return this.#onDisk(
       fd,
       (nodeFd) => this.#fs.fchownSync(nodeFd, uid, gid),
