@@ -55,7 +55,10 @@ export class Names {
   /** The machine finds the name, but the directory does not list it. */
   #isSpeltOtherwise(directory: string, name: string): boolean {
     if (this.#list(directory)?.has(name) !== false) return false
-    return this.#disk.lstatSync(`${directory}/${name}`, { throwIfNoEntry: false }) !== undefined
+    if (this.#disk.lstatSync(`${directory}/${name}`, { throwIfNoEntry: false }) === undefined) return false
+    // Or the listing is older than the name.
+    this.#listings.delete(directory)
+    return this.#list(directory)?.has(name) === false
   }
 
   /** Undefined for what cannot be listed: then the machine's look-up counts. */

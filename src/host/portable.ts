@@ -442,10 +442,9 @@ class PortableHost implements Omit<Host, RefusedCall> {
     })
   }
 
-  /** Windows keeps one bit of a mode and says nothing of the others: EPERM, as on a FAT file system. */
   #chmod(path: string | Buffer, mode: number): number {
     this.#fs.chmodSync(path, mode)
-    return process.platform === 'win32' && (this.#fs.statSync(path).mode ^ mode) & 0o7777 ? -E.PERM : 0
+    return keepsMode(this.#fs.statSync(path), mode)
   }
 
   fchownat(dirfd: number, path: Path, uid: number, gid: number, flags: number): number {
@@ -547,7 +546,10 @@ class PortableHost implements Omit<Host, RefusedCall> {
   fchmod(fd: number, mode: number): number {
     return this.#onDisk(
       fd,
-      (nodeFd) => this.#fs.fchmodSync(nodeFd, mode),
+      (nodeFd) => {
+        this.#fs.fchmodSync(nodeFd, mode)
+        return keepsMode(this.#fs.fstatSync(nodeFd), mode)
+      },
       (path) => this.#chmod(path, mode),
     )
   }
@@ -749,6 +751,10 @@ function transferAll(
   }
   return total
 }
+
+/** Windows keeps one bit of a mode and says nothing of the others: EPERM, as on a FAT file system. */
+const keepsMode = (status: nodeFs.Stats, mode: number): number =>
+  process.platform === 'win32' && ((status.mode ^ mode) & 0o7777) !== 0 ? -E.PERM : 0
 
 function secondsOf(sec: number, nsec: number, oldMilliseconds: number): number {
   if (nsec === UTIME_OMIT) return oldMilliseconds / 1000
