@@ -18,7 +18,7 @@ export function directoryOf(task: Task, dirfd: number): string | number {
   const file = task.process.files.get(dirfd)
   if (file === undefined) return err(E.BADF)
   if (!(file instanceof StorageFile) || !file.isDirectory) return err(E.NOTDIR)
-  return file.storage.directoryOf(file.handle)
+  return file.storage.pathOf(file.handle)
 }
 
 export function placeAt(task: Task, dirfd: number, path: string): Place | number {

@@ -102,7 +102,7 @@ export class Lifecycle {
     words[(task.record + POLL) >> 2] = poll
     task.process.space = program.space
     task.process.executable = program.path
-    task.name = program.path.slice(program.path.lastIndexOf('/') + 1).slice(0, 15)
+    task.name = program.name.slice(0, 15)
     words[(task.record + ASID) >> 2] = program.space.asid
     initialiseState(this.#kernel.view, task.record)
     task.rip = program.entry

@@ -50,6 +50,8 @@ export interface LoadedProgram {
   readonly sp: number
   /** Canonical path of the executable. */
   readonly path: string
+  /** What was asked for, without directories: a script's own name, not its interpreter's (begin_new_exec, fs/exec.c). */
+  readonly name: string
 }
 
 /** Why it cannot be executed: errno as execve(2) has it (negative), and a line for people. */
@@ -159,7 +161,10 @@ function loadElf(
   }
   const isCut = image.segments.some(({ type, offset, fileSize }) => type === PT.LOAD && offset + fileSize > size)
   if (isCut) space.flaw = 'truncated: a segment lies beyond the end of the file'
-  return { space, entry: image.entry + biasOf(image), sp, path: handle.path }
+  const name = request.path.slice(request.path.lastIndexOf('/') + 1)
+  const path = storage.pathOf(handle)
+  const canonical = typeof path === 'string' ? path : handle.path
+  return { space, entry: image.entry + biasOf(image), sp, path: canonical, name }
 }
 
 /** What the kernel finds wrong with the name of a dynamic linker, in its order; else that there is none here. */

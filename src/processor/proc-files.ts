@@ -343,9 +343,10 @@ function limits({ process }: Task): string {
 /** What a link of fd/ says. */
 export function describe(task: Task, description: Description): string {
   if (description instanceof StorageFile) {
-    const path = description.storage.directoryOf(description.handle)
-    const name = description.isDirectory && typeof path === 'string' ? path : description.handle.path
-    return description.status(standardInput) >= 0 && standardInput.nlink === 0 ? `${name} (deleted)` : name
+    const isDeleted = description.status(standardInput) >= 0 && standardInput.nlink === 0
+    const path = description.storage.pathOf(description.handle)
+    const name = typeof path === 'string' ? path : description.handle.path
+    return isDeleted ? `${name.replace(/ \(deleted\)$/, '')} (deleted)` : name
   }
   if (description instanceof MemoryFile) return `/memfd:${description.name} (deleted)`
   if (description instanceof HostFile) return task.kernel.host.describe(description.fd)

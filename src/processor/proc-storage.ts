@@ -443,7 +443,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       return 0
     },
     size: (handle) => (own(handle) === undefined ? storage.size(handle) : 0),
-    directoryOf: (handle) => own(handle)?.node.path ?? storage.directoryOf(handle),
+    pathOf: (handle) => own(handle)?.node.path ?? storage.pathOf(handle),
     getdents(handle, offset, into) {
       const known = own(handle)
       if (known === undefined) return storage.getdents(handle, offset, into)

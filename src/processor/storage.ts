@@ -12,8 +12,8 @@ export type Opened =
 export interface Storage {
   open(cwd: string, path: string, flags: number, mode: number): Opened | number
   directory(cwd: string, path: string): string | number
-  /** Canonical path of an open directory, also after it was renamed. */
-  directoryOf(handle: FileHandle): string | number
+  /** Canonical path of an open file or directory, also after it was renamed. */
+  pathOf(handle: FileHandle): string | number
   read(handle: FileHandle, offset: number, into: Uint8Array): number
   write(handle: FileHandle, offset: number, from: Uint8Array): number
   append(handle: FileHandle, from: Uint8Array, out: { end: number }): number

@@ -149,8 +149,8 @@ export class StorageManager {
     })
   }
 
-  /** The canonical path of an open directory, as the `cwd` of later calls, also after it was renamed. */
-  directoryOf(handle: FileHandle): string | number {
+  /** The canonical path of an open file or directory (which may be the `cwd` of later calls), also after it was renamed. */
+  pathOf(handle: FileHandle): string | number {
     const fd = this.#handles.anyFd(handle)
     if (fd < 0) return fd
     const hostPath = this.#hostPath(fd)

@@ -144,9 +144,9 @@ describe('handles', () => {
     expect(storage.mkdir(top, 'first', 0o700)).toBe(0)
     const { handle } = opened(storage.open(top, 'first', O.RDONLY | O.DIRECTORY, 0))
     const below = (name: string): string => (top === '/' ? `/${name}` : `${top}/${name}`)
-    expect(storage.directoryOf(handle)).toBe(below('first'))
+    expect(storage.pathOf(handle)).toBe(below('first'))
     expect(storage.rename(top, 'first', top, 'second', 0)).toBe(0)
-    expect(storage.directoryOf(handle)).toBe(below('second'))
+    expect(storage.pathOf(handle)).toBe(below('second'))
     storage.release(handle)
   })
 

@@ -174,6 +174,15 @@ int main(int argc, char **argv) {
     if (entry->d_name[0] != '.' && (atoi(entry->d_name) < 0 || entry->d_type != DT_LNK)) odd++;
   }
   printf("%d odd\n", odd);
+  make("a-file", "text");
+  symlink("a-file", "a-link");
+  fd = open("a-link", O_RDONLY);
+  sprintf(path, "/proc/self/fd/%d", fd);
+  link_of(path);
+  rename("a-file", "renamed");
+  link_of(path);
+  unlink("renamed");
+  link_of(path);
   fd = open("/proc/self/oom_score_adj", O_RDWR);
   CALL(write, fd, "300", 3L);
   CALL(write, fd, "3000", 4L);
