@@ -43,19 +43,38 @@ export abstract class DiskDescriptor extends Descriptor {
   }
 }
 
+interface Opened {
+  readonly path: string
+  readonly identity: string
+  readonly flags: number
+  readonly seeks: boolean
+}
+
 export class DiskFile extends DiskDescriptor {
   readonly nodeFd: number
   #position: number | null
+  /** Descriptors here that use the one of Node's. */
+  #users = { count: 1 }
+  /** Whether Node's descriptor has O_APPEND itself. */
+  #appends: boolean
 
   /** `seeks`: it has a position; devices have none. */
-  constructor(
-    system: FileSystem,
-    nodeFd: number,
-    { path, identity, flags, seeks }: { path: string; identity: string; flags: number; seeks: boolean },
-  ) {
+  constructor(system: FileSystem, nodeFd: number, { path, identity, flags, seeks }: Opened) {
     super(system, path, identity, flags)
     this.nodeFd = nodeFd
     this.#position = seeks ? 0 : null
+    this.#appends = (flags & O.APPEND) !== 0
+  }
+
+  /** The file opened again without a name, as far as Node's descriptor allows; undefined where it does not. */
+  again(flags: number): DiskFile | undefined {
+    const { path, identity } = this
+    const other = new DiskFile(this.fs, this.nodeFd, { path, identity, flags, seeks: this.#position !== null })
+    if ((other.readable && !this.readable) || (other.writable && !this.writable)) return undefined
+    other.#users = this.#users
+    other.#appends = this.#appends
+    this.#users.count++
+    return other
   }
 
   status(out: FileStatus): number {
@@ -70,7 +89,8 @@ export class DiskFile extends DiskDescriptor {
 
   override write(buffer: Uint8Array): number {
     const appends = (this.flags & O.APPEND) !== 0
-    const result = this.#writeAt(buffer, appends ? null : this.#position)
+    const end = appends && !this.#appends ? this.fs.fstatSync(this.nodeFd).size : null
+    const result = this.#writeAt(buffer, appends ? end : this.#position)
     if (this.#position === null || result < 0) return result
     if (appends) this.#position = this.fs.fstatSync(this.nodeFd).size
     else this.#position += result
@@ -109,7 +129,7 @@ export class DiskFile extends DiskDescriptor {
   }
 
   close(): void {
-    attempt(() => this.fs.closeSync(this.nodeFd))
+    if (--this.#users.count === 0) attempt(() => this.fs.closeSync(this.nodeFd))
   }
 }
 

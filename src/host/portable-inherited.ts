@@ -43,6 +43,10 @@ export class Inherited extends Descriptor {
     this.#main = streams && (isTerminal || fd === 0) ? main : null
   }
 
+  get isSocket(): boolean {
+    return this.#kind === S.IFSOCK
+  }
+
   get name(): string {
     return this.isTerminal ? '/dev/tty' : `pipe:[${this.fd}]`
   }

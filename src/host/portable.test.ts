@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { E } from '../abi/errno.js'
-import { O } from '../abi/fcntl.js'
+import { AT, O, SEEK } from '../abi/fcntl.js'
 import { EPOLL, EPOLL_CTL, POLL } from '../abi/poll.js'
 import { hostCases } from './host.cases.js'
 import { portableHost } from './portable.js'
@@ -113,4 +116,26 @@ test('another thread ends a sleep, also when it was quicker', () => {
   expect(sleeper.ppoll(new Int32Array(2), 0, -1)).toBe(-E.INTR)
   expect(sleeper.ppoll(new Int32Array(2), 0, 1e6)).toBe(0)
   expect(Atomics.load(link.words, LINK.WAKES)).toBe(1)
+})
+
+test('a file that was unlinked or renamed is opened again by its descriptor', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'portable-'))
+  const open = (name: string, flags: number): number => host.openat(AT.FDCWD, join(directory, name), flags, 0o600)
+  const gone = open('gone', O.RDWR | O.CREAT)
+  host.write(gone, bytes('one'))
+  expect(host.unlinkat(AT.FDCWD, join(directory, 'gone'), 0)).toBe(0)
+  const again = host.openat(AT.FDCWD, host.nameOf(gone), O.WRONLY | O.APPEND, 0)
+  host.close(gone)
+  expect(host.write(again, bytes('two'))).toBe(3)
+  expect(host.lseek(again, 0, SEEK.END)).toBe(6)
+  expect(host.close(again)).toBe(0)
+  const moved = open('old', O.WRONLY | O.CREAT)
+  expect(host.renameat2(AT.FDCWD, join(directory, 'old'), AT.FDCWD, join(directory, 'new'), 0)).toBe(0)
+  // Another file has its name now.
+  host.close(open('old', O.WRONLY | O.CREAT))
+  const reader = host.openat(AT.FDCWD, host.nameOf(moved), O.RDONLY, 0)
+  host.write(moved, bytes('here'))
+  expect(host.read(reader, new Uint8Array(8))).toBe(4)
+  for (const fd of [moved, reader]) host.close(fd)
+  rmSync(directory, { recursive: true })
 })

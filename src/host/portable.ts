@@ -273,7 +273,13 @@ class PortableHost implements Omit<Host, RefusedCall> {
   openat(dirfd: number, path: Path, flags: number, mode: number): number {
     const inherited = DESCRIPTOR_NAME.exec(text(path))?.[1]
     const known = inherited === undefined ? undefined : this.#get(Number(inherited))
-    if (known !== undefined && !(known instanceof DiskDescriptor)) return this.#put(known)
+    if (known !== undefined && !(known instanceof DiskDescriptor)) {
+      return known instanceof Inherited && known.isSocket ? -E.NXIO : this.#put(known)
+    }
+    if (known instanceof DiskFile && known.found() < 0) {
+      const again = known.again(flags)
+      return again === undefined ? known.found() : this.#put(again)
+    }
     if ((flags & TMPFILE_BIT) !== 0) return -E.OPNOTSUPP
     const resolved = this.#resolve(dirfd, path, (flags & O.CREAT) !== 0)
     return typeof resolved === 'number' ? resolved : attempt(() => this.#open(resolved, flags, mode))
