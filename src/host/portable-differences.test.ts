@@ -60,6 +60,8 @@ const SHOWS: Readonly<Record<keyof typeof PORTABLE_DIFFERENCES, (host: Host, pla
     Math.min(0, host.openat(AT.FDCWD, directory, O_TMPFILE | O.RDWR, 0o600)),
   'position of inherited files': (host, { inherited }) => host.lseek(inherited, 0, SEEK.CUR),
   'access mode of inherited files': (host, { inherited }) => host.fcntl(inherited, F.GETFL, 0) & O.APPEND,
+  'names of inherited files': (host, { directory, inherited }) =>
+    Number(host.describe(inherited) === `${directory}/file`),
   'precision of times': (host, { directory }) => {
     const status = newFileStatus()
     host.utimensat(AT.FDCWD, `${directory}/file`, 1e9, 0, 1e9, 123456789, 0)

@@ -109,6 +109,11 @@ export const PORTABLE_DIFFERENCES = {
     why: 'Node cannot ask',
     errno: 0,
   },
+  'names of inherited files': {
+    what: '/proc/self/fd does not say what path a file was opened by that lego was started with',
+    why: 'Node cannot ask',
+    errno: 0,
+  },
   'precision of times': {
     what: 'times of files are set to within a microsecond',
     why: 'Node passes them as floating-point seconds',

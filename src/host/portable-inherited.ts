@@ -48,7 +48,13 @@ export class Inherited extends Descriptor {
   }
 
   get name(): string {
-    return this.isTerminal ? '/dev/tty' : `pipe:[${this.fd}]`
+    if (this.isTerminal) return '/dev/tty'
+    const { ino, rdev } = this.#fs.fstatSync(this.fd)
+    if (this.#kind === S.IFIFO) return `pipe:[${ino}]`
+    if (this.isSocket) return `socket:[${ino}]`
+    const none = this.#fs.statSync('/dev/null', { throwIfNoEntry: false })
+    // Node does not say what a descriptor was opened as.
+    return this.#kind === S.IFCHR && rdev === none?.rdev ? '/dev/null' : `inherited:[${ino}]`
   }
 
   status(out: FileStatus): number {

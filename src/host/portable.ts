@@ -44,7 +44,7 @@ export interface PortableOptions {
 /** Numbers below are the machine's own: what lego was started with. */
 const FIRST_FD = 1 << 20
 /** A descriptor as a path: no guest can write a NUL. */
-const DESCRIPTOR_NAME = /^\0fd\/(\d+)$/
+const DESCRIPTOR_NAME = /^\/\0fd\/(\d+)$/
 /** Of the flags of open(2), those that Node's openSync takes. */
 const PASSED = O.ACCMODE | O.CREAT | O.EXCL | O.TRUNC | O.APPEND | O.NOCTTY | O.NONBLOCK | O.DSYNC | O.NOFOLLOW
 const TMPFILE_BIT = 0o20000000
@@ -165,7 +165,7 @@ class PortableHost implements Omit<Host, RefusedCall> {
   }
 
   nameOf(fd: number): string {
-    return `\0fd/${fd}`
+    return `/\0fd/${fd}`
   }
 
   pipe2(out: Int32Array, flags: number): number {
@@ -344,6 +344,8 @@ class PortableHost implements Omit<Host, RefusedCall> {
 
   fstatat(dirfd: number, path: Path, flags: number, out: FileStatus): number {
     if (path.length === 0 && flags & AT.EMPTY_PATH) return this.fstat(dirfd, out)
+    const descriptor = DESCRIPTOR_NAME.exec(text(path))?.[1]
+    if (descriptor !== undefined) return this.fstat(Number(descriptor), out)
     const call = flags & AT.SYMLINK_NOFOLLOW ? this.#fs.lstatSync : this.#fs.statSync
     return this.#onPath(dirfd, path, (resolved) => fillStatus(call(resolved, { bigint: true }), out))
   }

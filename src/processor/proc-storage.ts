@@ -232,7 +232,7 @@ export class ProcTree {
     else if (description instanceof StorageFile)
       hostFd = description.storage.descriptor(description.handle, !description.readable)
     else if (description.pollFd >= 0) hostFd = description.pollFd
-    return hostFd < 0 ? err(E.NOENT) : this.#ofHost(`/proc/self/fd/${hostFd}`, [])
+    return hostFd < 0 ? err(E.NOENT) : this.#ofHost(this.#kernel().host.nameOf(hostFd), [])
   }
 
   /** stat(2) of a node. */
