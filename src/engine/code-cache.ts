@@ -3,6 +3,7 @@
 
 import { ARRAY_SIZE } from '../lib/translation-array.js'
 import { branchTarget, type Decoded, SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
+import type { Operand } from '../x86/form.js'
 import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
 import { CAREFUL } from './fp-mode.js'
@@ -236,7 +237,10 @@ export class CodeCache {
     const { form, width } = decoded
     words[(record + layout.HANDLER) >> 2] = this.#handlers.of(form, width, decoded.memory, decoded.lock, decoded.repeat)
     words[(record + layout.LINK) >> 2] = 0
-    for (const operand of form.operands) {
+    words[(record + layout.IMMEDIATE) >> 2] = decoded.immediateLow
+    const { operands } = form
+    for (let n = 0; n < operands.length; n++) {
+      const operand = operands[n] as Operand
       switch (operand.kind) {
         case 'G':
           words[(record + layout.REG0) >> 2] = generalOffset(decoded.reg, operand.size === 'b', decoded.rex)
@@ -268,6 +272,9 @@ export class CodeCache {
         case 'Q':
         case 'N':
           if (!decoded.memory) words[(record + layout.REG1) >> 2] = X87 + (decoded.rm & 7) * X87_STRIDE
+          break
+        case 'L':
+          words[(record + layout.IMMEDIATE) >> 2] = VECTOR + ((decoded.immediateLow >> 4) & 15) * VECTOR_STRIDE
       }
     }
     let displacement = decoded.displacement
@@ -290,9 +297,6 @@ export class CodeCache {
       words[(record + layout.REG1) >> 2] = VECTOR + decoded.index * VECTOR_STRIDE
       words[(record + layout.INDEX) >> 2] = ZERO
     }
-    words[(record + layout.IMMEDIATE) >> 2] = form.operands.some(({ kind }) => kind === 'L')
-      ? VECTOR + ((decoded.immediateLow >> 4) & 15) * VECTOR_STRIDE
-      : decoded.immediateLow
     words[(record + layout.IMMEDIATE + 4) >> 2] = decoded.immediateHigh
     this.#setAddress(record + layout.NEXT, decoded.next)
     this.#setAddress(record + layout.TARGET, branchTarget(decoded))

@@ -73,6 +73,11 @@ export type EngineOptions = {
 }
 
 const BLOCK_INSTRUCTIONS = 64
+/**
+ * A block goes on behind conditional branches only this far: most of what follows a branch is never reached by a short program, which
+ * pays for decoding; a block that ends sooner costs two records more each time.
+ */
+const FALL_THROUGH_MAX = 8
 const INSTRUCTION_BYTES = 15
 const INVALID_OPCODE = 6
 const SIGSEGV = 11
@@ -441,6 +446,7 @@ export class Engine {
         cache.enter(key, start, address, head)
         return head
       }
+      if (flow === 'branch' && count >= FALL_THROUGH_MAX) break
     }
     cache.writeGoto(record, address)
     cache.commit(record + layout.DECODED_SIZE)

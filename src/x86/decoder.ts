@@ -2,6 +2,7 @@
 //   const out = newDecoded(); if (decode(bytes, offset, end, address, out) === OK) …
 // `out` is reused: nothing is allocated per instruction.
 
+import { unreachable } from '../lib/assert.js'
 import { CPU_MAX, type CpuModel } from './features.js'
 import type { Form, Operand, Prefix, Size } from './form.js'
 import { allForms, FORM_COUNT, formOf, formsByOpcode, VEX_MAPS } from './table.js'
@@ -96,24 +97,7 @@ function candidatesAt(slot: number): readonly Form[] {
   return forms
 }
 
-const prefixFits = (prefix: Prefix, has66: boolean, repeat: Decoded['repeat']): boolean => {
-  switch (prefix) {
-    case 'any':
-      return true
-    case 'NP':
-      return !has66 && repeat === 'none'
-    case 'NFx':
-      return repeat === 'none'
-    case '66':
-      return has66 && repeat === 'none'
-    case 'F3':
-      return repeat === 'f3'
-    case 'F2':
-      return repeat === 'f2'
-  }
-}
-
-/** Bytes of an immediate-like operand, 0 for the others. */
+/** Bytes of an immediate-like operand: those in a form's `immediates`. */
 function immediateSize(operand: Operand, width: Size, address32: boolean): number {
   switch (operand.kind) {
     case 'I':
@@ -136,7 +120,7 @@ function immediateSize(operand: Operand, width: Size, address32: boolean): numbe
     case 'O':
       return address32 ? 4 : 8
     default:
-      return 0
+      return unreachable(`${operand.kind} is no immediate`)
   }
 }
 
@@ -194,6 +178,11 @@ export function decode(
   return OK
 }
 
+/** 66 67 F0 F2 F3, the segments' and REX. */
+const IS_PREFIX = new Uint8Array(256)
+for (const byte of [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]) IS_PREFIX[byte] = 1
+IS_PREFIX.fill(1, 0x40, 0x50)
+
 function decodeBody(address: number, out: Decoded): number {
   out.address = address
   out.segment = SEGMENT_NONE
@@ -204,7 +193,14 @@ function decodeBody(address: number, out: Decoded): number {
   let rex = 0
   let byte = next8()
   // A REX prefix counts only directly before the opcode (SDM 2.2.1).
-  for (;;) {
+  while (IS_PREFIX[byte] === 1) {
+    if ((byte & 0xf0) === 0x40) {
+      rex = byte
+      byte = next8()
+      if (IS_PREFIX[byte] === 0) break
+      rex = 0
+      continue
+    }
     if (byte === 0x66) has66 = true
     else if (byte === 0x67) out.address32 = true
     else if (byte === 0xf0) out.lock = true
@@ -212,16 +208,6 @@ function decodeBody(address: number, out: Decoded): number {
     else if (byte === 0xf2) out.repeat = 'f2'
     else if (byte === 0x64) out.segment = SEGMENT_FS
     else if (byte === 0x65) out.segment = SEGMENT_GS
-    else if (byte !== 0x2e && byte !== 0x36 && byte !== 0x3e && byte !== 0x26) {
-      if ((byte & 0xf0) !== 0x40) break
-      rex = byte
-      byte = next8()
-      if (isPrefix(byte)) {
-        rex = 0
-        continue
-      }
-      break
-    }
     if (overran) return TRUNCATED
     byte = next8()
   }
@@ -267,8 +253,10 @@ function decodeBody(address: number, out: Decoded): number {
   const digit = (modrm >> 3) & 7
   const w = (rex >> 3) & 1
   const only = needsModrm ? modrm & 7 : (byte & 7) | ((rex & 1) << 3)
-  for (const form of candidates) {
-    if (!prefixFits(form.prefix, has66, out.repeat)) continue
+  const prefixes = 1 << ((out.repeat === 'none' ? 0 : out.repeat === 'f3' ? 2 : 4) + (has66 ? 1 : 0))
+  for (let n = 0; n < candidates.length; n++) {
+    const form = candidates[n] as Form
+    if ((form.prefixes & prefixes) === 0) continue
     if (form.digit >= 0 && form.digit !== digit) continue
     if (form.rm >= 0 && form.rm !== (modrm & 7)) continue
     if (form.w >= 0 && form.w !== w) continue
@@ -320,20 +308,6 @@ function decodeBody(address: number, out: Decoded): number {
   return UNDEFINED
 }
 
-const isPrefix = (byte: number): boolean =>
-  byte === 0x66 ||
-  byte === 0x67 ||
-  byte === 0xf0 ||
-  byte === 0xf2 ||
-  byte === 0xf3 ||
-  (byte & 0xf0) === 0x40 ||
-  byte === 0x2e ||
-  byte === 0x36 ||
-  byte === 0x3e ||
-  byte === 0x26 ||
-  byte === 0x64 ||
-  byte === 0x65
-
 /** The next byte, not taken: a two-byte VEX has R where a three-byte one has R, X, B and the map. */
 const next8Peek = (): number => (at < limit ? (bytes[at] as number) : 0)
 
@@ -368,9 +342,10 @@ function decodeImmediates(form: Form, width: Size, out: Decoded): void {
   out.immediateLow = 0
   out.immediateHigh = 0
   let second = false
-  for (const operand of form.operands) {
+  const { immediates } = form
+  for (let n = 0; n < immediates.length; n++) {
+    const operand = immediates[n] as Operand
     const size = immediateSize(operand, width, out.address32)
-    if (size === 0) continue
     if (second) {
       // enter: a 16-bit and an 8-bit immediate, packed.
       out.immediateLow = (out.immediateLow & 0xffff) | (next8() << 16)

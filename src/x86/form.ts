@@ -108,12 +108,16 @@ export type Form = {
   readonly encoding: string
   readonly mnemonic: string
   readonly operands: readonly Operand[]
+  /** Those of them whose bytes follow modrm and displacement. */
+  readonly immediates: readonly Operand[]
   readonly semantics: Semantics
   readonly options: FormOptions
   readonly vex: boolean
   /** Derived from a legacy row by `vex` with an H operand: the semantics' operands from the first source on are one further. */
   readonly separate: boolean
   readonly prefix: Prefix
+  /** The prefixes that may be there: bit 0 none of 66 F3 F2, bit 1 66, bit 2 F3, bit 3 both, bit 4 F2, bit 5 that and 66. */
+  readonly prefixes: number
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A. */
   readonly map: 0 | 1 | 2 | 3
   readonly opcode: number
@@ -143,6 +147,7 @@ const MAPS = ['', '0F', '0F38', '0F3A']
 /** `66` alone is never an opcode of the table: operand-size is a prefix. */
 const PREFIXES: ReadonlySet<string> = new Set(['NP', 'NFx', '66', 'F3', 'F2'])
 const NO_OPTIONS: FormOptions = {}
+const FITS: Readonly<Record<Prefix, number>> = { any: 0x3f, NP: 1, NFx: 3, '66': 2, F3: 0xc, F2: 0x30 }
 
 export const form = (
   encoding: string,
@@ -167,6 +172,7 @@ export function parse(id: number, { encoding, mnemonic, operands, semantics, opt
   const vex = encoding.startsWith('VEX ')
   const words = (vex ? encoding.slice(4) : encoding).split(' ')
   const prefix: Prefix = PREFIXES.has(words[0] as string) ? (words[0] as Prefix) : 'any'
+  const needed = vex && prefix === 'any' ? 'NP' : prefix
   const { map, opcode, plusRegister } = opcodeOf(encoding)
   const modifiers = words.slice((prefix === 'any' ? 0 : 1) + (map === 0 ? 0 : 1) + 1)
   const slash = modifiers.find((word) => word.startsWith('/'))
@@ -188,11 +194,13 @@ export function parse(id: number, { encoding, mnemonic, operands, semantics, opt
     encoding,
     mnemonic,
     operands: parsed,
+    immediates: parsed.filter(({ kind }) => 'ILJO'.includes(kind)),
     semantics,
     options,
     vex,
     separate: derived && parsed.some(({ kind }) => kind === 'H'),
-    prefix: vex && prefix === 'any' ? 'NP' : prefix,
+    prefix: needed,
+    prefixes: FITS[needed],
     map,
     opcode,
     x87: map === 0 && (opcode & 0xf8) === 0xd8,
