@@ -11,6 +11,7 @@ import { BUNDLE_NAME, wrapped } from './bundle-script.js'
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
 
 const compiled = pathOf('./')
+const dist = pathOf('../..')
 const bundled = pathOf('../../start')
 /** Made here and then renamed: a bundle is never seen without its cache, nor with another's. */
 const building = `${bundled}.${process.pid}`
@@ -40,8 +41,11 @@ const places: Plugin = {
   },
 }
 
+/** The compiled files that went into the bundles, relative to dist/: bin/lego looks whether one is newer. */
+const inputs = new Set<string>()
+
 async function bundle(entry: string, output: string): Promise<void> {
-  await build({
+  const { metafile } = await build({
     entryPoints: [`${compiled}${entry}.js`],
     outfile: `${building}/cli/${output}.js`,
     bundle: true,
@@ -58,7 +62,10 @@ async function bundle(entry: string, output: string): Promise<void> {
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
     plugins: [places],
     logLevel: 'warning',
+    absWorkingDir: dist,
+    metafile: true,
   })
+  for (const input of Object.keys(metafile.inputs)) if (!input.startsWith('..')) inputs.add(input)
 }
 
 function writeCodeCache(): void {
@@ -88,6 +95,7 @@ await bundle('main', 'main')
 await bundle('cached-start', 'processor-worker')
 await bundle('processor-worker', 'processor')
 await bundle('vcpu-worker', 'vcpu-worker')
+writeFileSync(`${building}/inputs.json`, JSON.stringify([...inputs]))
 writeCodeCache()
 rmSync(bundled, { recursive: true, force: true })
 renameSync(building, bundled)
