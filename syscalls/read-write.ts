@@ -55,14 +55,16 @@ function transferAll(task: Task, fd: number, buf: number, count: number): Outcom
 }
 
 function positioned(task: Task, fd: number, access: number, buf: number, count: number, offset: number): Outcome {
-  if (offset < 0) return err(E.INVAL)
-  return refusesPositions(task, fd) ? err(E.SPIPE) : transfer(task, fd, access, buf, count, offset)
+  const refused = refusedOffset(task, fd, offset)
+  return refused < 0 ? refused : transfer(task, fd, access, buf, count, offset)
 }
 
-/** What is opened for no transfer at all is looked for later: EBADF. */
-function refusesPositions(task: Task, fd: number): boolean {
+/** 0, or the errno of a transfer at an offset. What is no descriptor for transfers is looked for later: EBADF. */
+function refusedOffset(task: Task, fd: number, offset: number): number {
+  if (offset < 0) return err(E.INVAL)
   const file = task.process.files.get(fd)
-  return file !== undefined && (file.flags & O.PATH) === 0 && file.pollFd >= 0 && !file.hasPositions
+  const refuses = file !== undefined && (file.flags & O.PATH) === 0 && file.pollFd >= 0 && !file.hasPositions
+  return refuses ? err(E.SPIPE) : 0
 }
 
 function vectoredAt(
@@ -74,8 +76,8 @@ function vectoredAt(
   offset: number,
   flags = 0,
 ): Outcome {
-  if (offset < 0) return err(E.INVAL)
-  return refusesPositions(task, fd) ? err(E.SPIPE) : vectored(task, fd, access, iov, iovcnt, offset, flags)
+  const refused = refusedOffset(task, fd, offset)
+  return refused < 0 ? refused : vectored(task, fd, access, iov, iovcnt, offset, flags)
 }
 
 export const pread64 = syscall({

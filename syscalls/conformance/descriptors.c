@@ -53,33 +53,26 @@ static void again(void) {
   place(20, inotify_init1(IN_NONBLOCK));
 }
 
-#define EACH(call, ...)                                                                      \
-  do {                                                                                       \
-    printf("== %s\n", #call "(" #__VA_ARGS__ ")");                                           \
-    again();                                                                                 \
-    for (int kind = 0; kind < KINDS; kind++) {                                               \
-      int fd = kind == 0 ? -1 : FIRST + kind;                                                \
-      long result = syscall(SYS_##call, ##__VA_ARGS__);                                      \
-      int error = errno;                                                                     \
-      if (result < 0) printf("%s: %s\n", titles[kind], strerrorname_np(error));              \
-      else printf("%s: %ld\n", titles[kind], result);                                        \
-    }                                                                                        \
-    fflush(stdout);                                                                          \
-  } while (0)
+static void show_kind(int kind, long result, int numbered) {
+  int error = errno;
+  if (result < 0) printf("%s: %s\n", titles[kind], strerrorname_np(error));
+  else if (numbered) printf("%s: %ld\n", titles[kind], result);
+  else printf("%s: works\n", titles[kind]);
+  fflush(stdout);
+}
 
-// Whether, for results that are addresses or numbers of this machine.
-#define WHETHER(call, ...)                                                                   \
-  do {                                                                                       \
-    printf("== %s\n", #call "(" #__VA_ARGS__ ")");                                           \
-    again();                                                                                 \
-    for (int kind = 0; kind < KINDS; kind++) {                                               \
-      int fd = kind == 0 ? -1 : FIRST + kind;                                                \
-      long result = syscall(SYS_##call, ##__VA_ARGS__);                                      \
-      int error = errno;                                                                     \
-      printf("%s: %s\n", titles[kind], result < 0 ? strerrorname_np(error) : "works");       \
-    }                                                                                        \
-    fflush(stdout);                                                                          \
+#define ALL_KINDS(title, numbered, call, ...)                              \
+  do {                                                                     \
+    printf("== %s\n", title);                                              \
+    again();                                                               \
+    for (int kind = 0; kind < KINDS; kind++) {                             \
+      int fd = kind == 0 ? -1 : FIRST + kind;                              \
+      show_kind(kind, syscall(SYS_##call, ##__VA_ARGS__), numbered);       \
+    }                                                                      \
   } while (0)
+#define EACH(call, ...) ALL_KINDS(#call "(" #__VA_ARGS__ ")", 1, call, ##__VA_ARGS__)
+// Whether, for results that are addresses or numbers of this machine.
+#define WHETHER(call, ...) ALL_KINDS(#call "(" #__VA_ARGS__ ")", 0, call, ##__VA_ARGS__)
 
 static void transfers(void) {
   struct iovec two[2] = {{area, 3}, {area + 16, 4}}, bad = {(void *)8, 4}, much = {area, -1};
