@@ -30,7 +30,7 @@ function mayAccess(task: Task, dirfd: number, path: string, mode: number, flags:
     if (dirfd === AT.FDCWD) return storage.access('/', task.process.fs.cwd, mode, flags & AT.EACCESS)
     const file = task.process.files.get(dirfd)
     if (file === undefined) return err(E.BADF)
-    return file instanceof StorageFile ? storage.access('/', file.handle.path, mode, flags & ~AT.EMPTY_PATH) : 0
+    return file instanceof StorageFile ? storage.accessHandle(file.handle, mode, flags & AT.EACCESS) : 0
   }
   const place = placeAt(task, dirfd, path)
   return typeof place === 'number' ? place : storage.access(place.cwd, place.path, mode, flags & ~AT.EMPTY_PATH)

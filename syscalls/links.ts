@@ -2,10 +2,11 @@
 import { E, err } from '../src/abi/errno.js'
 import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
+import { CAP, hasCapability } from '../src/processor/credentials.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Int, OutBuffer, Path, Size } from './arguments.js'
-import { full, partial, syscall } from './define.js'
+import { full, syscall } from './define.js'
 import { LinkFlags, RenameFlags, UnlinkFlags } from './flags.js'
 import { type Place, placeAt } from './places.js'
 
@@ -99,6 +100,20 @@ export const renameat2 = syscall({
   run: (task, { oldDirfd, old, newDirfd, new: to, flags }) => move(task, oldDirfd, old, newDirfd, to, flags),
 })
 
+/** AT_EMPTY_PATH: for who opened the file, and for who could have read every directory (path_init, fs/namei.c). */
+function linkOpened(task: Task, oldDirfd: number, newDirfd: number, name: string): number {
+  const to = placeAt(task, newDirfd, name)
+  if (typeof to === 'number') return to
+  const { storage } = task.kernel
+  const { credentials, files } = task.process
+  if (oldDirfd === AT.FDCWD) return storage.link(task.process.fs.cwd, '.', to.cwd, to.path, false)
+  const file = files.get(oldDirfd)
+  if (file === undefined) return err(E.BADF)
+  const opener = file instanceof StorageFile ? file.openedBy : null
+  if (opener !== credentials && !hasCapability(credentials, CAP.DAC_READ_SEARCH)) return err(E.NOENT)
+  return file instanceof StorageFile ? storage.linkHandle(file.handle, to.cwd, to.path) : err(E.XDEV)
+}
+
 function makeLink(task: Task, oldDirfd: number, old: string, newDirfd: number, name: string, follow: boolean): number {
   const from = placeAt(task, oldDirfd, old)
   if (typeof from === 'number') return from
@@ -120,11 +135,13 @@ export const linkat = syscall({
   number: 265,
   name: 'linkat',
   returns: Int,
-  support: partial('AT_EMPTY_PATH is ENOENT, as for a program without CAP_DAC_READ_SEARCH'),
+  support: full,
   args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: LinkFlags },
   check: ({ flags }) => ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0 ? err(E.INVAL) : 0),
   run: (task, { oldDirfd, old, newDirfd, new: name, flags }) =>
-    makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0),
+    old === '' && (flags & AT.EMPTY_PATH) !== 0
+      ? linkOpened(task, oldDirfd, newDirfd, name)
+      : makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0),
 })
 
 function makeSymlink(task: Task, target: string, dirfd: number, path: string): number {

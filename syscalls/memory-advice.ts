@@ -1,11 +1,13 @@
 // madvise(2), mincore(2), msync(2), mlock(2), membarrier(2), pkey_alloc(2): what a program says and asks about memory that it has mapped.
 import { E, err } from '../src/abi/errno.js'
-import { MADV, MCL, MLOCK_ONFAULT, MS, PROT } from '../src/abi/mman.js'
+import { FALLOC } from '../src/abi/fcntl.js'
+import { MADV, MAP, MCL, MLOCK_ONFAULT, MS, PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { MEMBARRIER } from '../src/abi/sched.js'
 import { TASK_SIZE, vmaCovers, vmaIndex } from '../src/processor/address-space.js'
 import { CAP, hasCapability } from '../src/processor/credentials.js'
 import type { Task } from '../src/processor/task.js'
+import { ON_FORK, type Vma } from '../src/wire/layout.js'
 import { Address, Flags, Int, Size } from './arguments.js'
 import { full, partial, refusedCall, syscall } from './define.js'
 import { BarrierCommand, LockAllFlags, LockFlags, MemoryAdvice, Protection, SyncFlags } from './flags.js'
@@ -53,16 +55,37 @@ type Advice = (task: Task, start: number, end: number) => number
 const afterHoles = (task: Task, start: number, end: number): number =>
   vmaCovers(task.space, start, end - start) ? 0 : err(E.NOMEM)
 
-const ADVICE: Readonly<Record<number, Advice>> = {
-  [MADV.DONTNEED]: (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start),
-  [MADV.DONTNEED_LOCKED]: (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start),
-  // Lazily freed pages may keep their contents for ever.
-  [MADV.FREE]: (task, start, end) => {
-    for (const vma of vmasIn(task, start, end)) if (vma.file !== '' || vma.object !== 0) return err(E.INVAL)
-    return afterHoles(task, start, end)
-  },
-  [MADV.POPULATE_READ]: (task, start, end) => fault(task, start, end, READ, PROT.READ | PROT.WRITE | PROT.EXEC),
-  [MADV.POPULATE_WRITE]: (task, start, end) => fault(task, start, end, WRITE, PROT.WRITE),
+const isPrivateAnonymous = ({ file, object }: Vma): boolean => file === '' && object === 0
+
+/** MADV_DONTFORK and its relatives: marks vma after vma, up to one that may not have it. */
+const onFork =
+  (set: number, clear: number, mayHave: (vma: Vma) => boolean): Advice =>
+  (task, start, end) => {
+    const refusing = vmasIn(task, start, end).find((vma) => !mayHave(vma))
+    const until = refusing === undefined ? end : Math.max(start, refusing.start)
+    const result = until > start ? task.kernel.spaces.mark(task.space, start, until - start, set, clear) : 0
+    return refusing === undefined ? result : err(E.INVAL)
+  }
+
+/** MADV_REMOVE: a hole in what is mapped shared. */
+function remove(task: Task, start: number, end: number): number {
+  const { spaces, storage, host } = task.kernel
+  for (const vma of vmasIn(task, start, end)) {
+    if (isPrivateAnonymous(vma)) return err(E.INVAL)
+    if ((vma.flags & MAP.TYPE) !== MAP.SHARED || (vma.maxProt & PROT.WRITE) === 0) return err(E.ACCES)
+    const from = Math.max(start, vma.start)
+    const length = Math.min(end, vma.end) - from
+    const offset = vma.offset + (from - vma.start)
+    if (vma.file === '') {
+      const punched = spaces.punch(vma.object, offset / PAGE, length / PAGE)
+      if (punched < 0) return punched
+      continue
+    }
+    const fd = storage.descriptor({ key: vma.file, path: vma.path }, true)
+    const punched = fd < 0 ? fd : host.fallocate(fd, FALLOC.FL_PUNCH_HOLE | FALLOC.FL_KEEP_SIZE, offset, length)
+    if (punched < 0) return punched
+  }
+  return afterHoles(task, start, end)
 }
 
 function fault(task: Task, start: number, end: number, access: number, needed: number): number {
@@ -77,11 +100,28 @@ function fault(task: Task, start: number, end: number, access: number, needed: n
   return at < end ? err(E.NOMEM) : 0
 }
 
+const ADVICE: Readonly<Record<number, Advice>> = {
+  [MADV.DONTNEED]: (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start),
+  [MADV.DONTNEED_LOCKED]: (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start),
+  // Lazily freed pages may keep their contents for ever.
+  [MADV.FREE]: (task, start, end) => {
+    if (!vmasIn(task, start, end).every(isPrivateAnonymous)) return err(E.INVAL)
+    return afterHoles(task, start, end)
+  },
+  [MADV.REMOVE]: remove,
+  [MADV.DONTFORK]: onFork(ON_FORK.LEAVE, 0, () => true),
+  [MADV.DOFORK]: onFork(0, ON_FORK.LEAVE, () => true),
+  [MADV.WIPEONFORK]: onFork(ON_FORK.WIPE, 0, isPrivateAnonymous),
+  [MADV.KEEPONFORK]: onFork(0, ON_FORK.WIPE, () => true),
+  [MADV.POPULATE_READ]: (task, start, end) => fault(task, start, end, READ, PROT.READ | PROT.WRITE | PROT.EXEC),
+  [MADV.POPULATE_WRITE]: (task, start, end) => fault(task, start, end, WRITE, PROT.WRITE),
+}
+
 export const madvise = syscall({
   number: 28,
   name: 'madvise',
   returns: Int,
-  support: partial('no MADV_REMOVE, DONTFORK, WIPEONFORK, COLLAPSE or hardware poison: EINVAL'),
+  support: partial('no MADV_COLLAPSE and no hardware poison: EINVAL, as in kernels built without them'),
   args: { addr: Address, length: Size, advice: MemoryAdvice },
   run(task, { addr, length, advice }) {
     const act = ADVICE[advice] ?? (HINTS.has(advice) ? afterHoles : undefined)

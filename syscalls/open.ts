@@ -56,6 +56,7 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   if (opened.kind === 'file') {
     const isDirectory = (status.mode & S.IFMT) === S.IFDIR
     const file = new StorageFile(kernel.storage, opened.handle, shown, isDirectory, kernel.bytes)
+    file.openedBy = process.credentials
     return install(task, file, (flags & O.CLOEXEC) !== 0)
   }
   const options = { flags: shown, mode: status.mode, nonblocking: true, owned: true }

@@ -1,18 +1,22 @@
 // fork(2), vfork(2), clone(2), execve(2), wait4(2), waitid(2): making processes and learning of their ends.
 import { E, err } from '../src/abi/errno.js'
+import { AT } from '../src/abi/fcntl.js'
 import { CLONE, CLONE_ARGS, CLONE_ARGS_SIZE_VER0, CSIGNAL } from '../src/abi/sched.js'
 import { SIG, SIGINFO_SIZE } from '../src/abi/signal.js'
 import { CONTINUED_STATUS, P, W } from '../src/abi/wait.js'
 import { readUnsigned } from '../src/abi/word.js'
+import { StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome, REDIRECT } from '../src/processor/kernel.js'
 import { type CloneRequest, childInfo } from '../src/processor/lifecycle.js'
+import type { ProgramRequest } from '../src/processor/loader.js'
 import { type Process, unshareFiles } from '../src/processor/process.js'
 import { writeInfo } from '../src/processor/signal-frame.js'
 import type { Task } from '../src/processor/task.js'
-import { Int, Path, Size } from './arguments.js'
+import { DirFd, Int, Path, Size } from './arguments.js'
 import { CloneArguments, CloneChildTid, CloneFlags, CloneParentTid, CloneStack, CloneTls } from './commands.js'
 import { full, partial, syscall } from './define.js'
-import { IdType, WaitOptions } from './flags.js'
+import { ExecFlags, IdType, WaitOptions } from './flags.js'
+import { placeAt } from './places.js'
 import { OutSiginfo } from './signal-arguments.js'
 import { Arguments, ChildRusage, Environment, OutRusage, WaitStatus } from './structures.js'
 import { inherit, usedNsec, writeUsage } from './usage.js'
@@ -106,25 +110,62 @@ function readStrings(task: Task, address: number): Uint8Array[] | number {
   return err(E['2BIG'])
 }
 
+type Named = Pick<ProgramRequest, 'path' | 'source' | 'isUnreachable'>
+
+function execute(task: Task, program: Named, argv: number, envp: number): Outcome {
+  const args = readStrings(task, argv)
+  if (typeof args === 'number') return args
+  const environment = readStrings(task, envp)
+  if (typeof environment === 'number') return environment
+  // Since Linux 5.18 a program without arguments gets an empty first one.
+  if (args.length === 0) args.push(new Uint8Array(0))
+  const result = task.kernel.lifecycle.exec(task, { ...program, argv: args, envp: environment })
+  if (typeof result === 'number') return REDIRECT
+  if (!result.fatal) return result.errno
+  // fs/exec.c, bprm_execve: there is nothing left to return to.
+  task.kernel.lifecycle.killBySignal(task.process, SIG.SEGV)
+  return REDIRECT
+}
+
 export const execve = syscall({
   number: 59,
   name: 'execve',
   returns: Int,
   support: partial('static programs and scripts'),
   args: { path: Path, argv: Arguments, envp: Environment },
-  run(task, { path, argv, envp }) {
-    const args = readStrings(task, argv)
-    if (typeof args === 'number') return args
-    const environment = readStrings(task, envp)
-    if (typeof environment === 'number') return environment
-    // Since Linux 5.18 a program without arguments gets an empty first one.
-    if (args.length === 0) args.push(new Uint8Array(0))
-    const result = task.kernel.lifecycle.exec(task, path, args, environment)
-    if (typeof result === 'number') return REDIRECT
-    if (!result.fatal) return result.errno
-    // fs/exec.c, bprm_execve: there is nothing left to return to.
-    task.kernel.lifecycle.killBySignal(task.process, SIG.SEGV)
-    return REDIRECT
+  run: (task, { path, argv, envp }) => execute(task, { path }, argv, envp),
+})
+
+/** What execveat(2) names, by the names of alloc_bprm (fs/exec.c), or an errno. */
+function programAt(task: Task, dirfd: number, path: string, flags: number): Named | number {
+  const { files, fs } = task.process
+  const isEmpty = path === ''
+  if (isEmpty && (flags & AT.EMPTY_PATH) === 0) return err(E.NOENT)
+  if ((flags & ~(AT.EMPTY_PATH | AT.SYMLINK_NOFOLLOW)) !== 0) return err(E.INVAL)
+  const follow = (flags & AT.SYMLINK_NOFOLLOW) === 0
+  if (dirfd === AT.FDCWD || path.startsWith('/'))
+    return { path, source: { cwd: fs.cwd, path: isEmpty ? '.' : path, follow } }
+  const isUnreachable = files.closeOnExec(dirfd)
+  if (!isEmpty) {
+    const place = placeAt(task, dirfd, path)
+    if (typeof place === 'number') return place
+    return { path: `/dev/fd/${dirfd}/${path}`, source: { ...place, follow }, isUnreachable }
+  }
+  const file = files.get(dirfd)
+  if (file === undefined) return err(E.BADF)
+  if (!(file instanceof StorageFile)) return err(E.ACCES)
+  return { path: `/dev/fd/${dirfd}`, source: { handle: file.handle }, isUnreachable }
+}
+
+export const execveat = syscall({
+  number: 322,
+  name: 'execveat',
+  returns: Int,
+  support: partial('static programs and scripts; EACCES for a memfd'),
+  args: { dirfd: DirFd, path: Path, argv: Arguments, envp: Environment, flags: ExecFlags },
+  run(task, { dirfd, path, argv, envp, flags }) {
+    const program = programAt(task, dirfd, path, flags)
+    return typeof program === 'number' ? program : execute(task, program, argv, envp)
   },
 })
 

@@ -1,22 +1,17 @@
 // getxattr(2), setxattr(2), listxattr(2), removexattr(2), by path and by descriptor: extended attributes, as the file system below has them.
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
-import { newFileStatus } from '../src/abi/stat.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
-import { full, partial, syscall } from './define.js'
+import { full, syscall } from './define.js'
 import { XattrFlags } from './flags.js'
 import { placeAt } from './places.js'
 
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX (linux/limits.h). */
 const NAME_MAX = 255
 const SIZE_MAX = 65536
-const W_OK = 2
 const value = new Uint8Array(SIZE_MAX)
-const status = newFileStatus()
-/** Attributes that symbolic links do not have: xattr(7). */
-const NO_LINK_HAS = /^user\./
 
 type Use = (hostFd: number) => number
 
@@ -26,24 +21,16 @@ interface Access {
   readonly use: Use
 }
 
-/** Makes the access to the file; `ofLink` answers for a symbolic link, which cannot be opened. */
-function withPath(task: Task, path: string, follow: boolean, { changes, use }: Access, ofLink: () => number): number {
+function withPath(task: Task, path: string, follow: boolean, { changes, use }: Access): number {
   const place = placeAt(task, AT.FDCWD, path)
   if (typeof place === 'number') return place
-  const { storage, host } = task.kernel
-  const opened = storage.open(place.cwd, place.path, O.RDONLY | O.NONBLOCK | (follow ? 0 : O.NOFOLLOW), 0)
-  if (typeof opened === 'number') {
-    const isLink = opened === -E.LOOP && !follow && storage.stat(place.cwd, place.path, false, status) === 0
-    return isLink ? ofLink() : opened
-  }
-  if (opened.kind === 'device') {
-    const isFixed = changes && storage.access(place.cwd, place.path, W_OK, 0) === -E.ROFS
-    const result = isFixed ? err(E.ROFS) : use(opened.fd)
-    host.close(opened.fd)
-    return result
-  }
+  const { storage } = task.kernel
+  const opened = storage.open(place.cwd, place.path, O.PATH | (follow ? 0 : O.NOFOLLOW), 0)
+  if (typeof opened === 'number') return opened
+  // O_PATH never gives a device.
+  if (opened.kind === 'device') return err(E.OPNOTSUPP)
   const allowed = changes ? storage.mayChange(opened.handle) : 0
-  const fd = allowed < 0 ? allowed : storage.descriptor(opened.handle, false)
+  const fd = allowed < 0 ? allowed : storage.anyDescriptor(opened.handle)
   const result = fd < 0 ? fd : use(fd)
   storage.release(opened.handle)
   return result
@@ -55,7 +42,7 @@ function withDescriptor(task: Task, fd: number, { changes, use }: Access): numbe
   if (file.hostFd >= 0) return use(file.hostFd)
   if (!(file instanceof StorageFile)) return err(E.BADF)
   const allowed = changes ? file.storage.mayChange(file.handle) : 0
-  const hostFd = allowed < 0 ? allowed : file.storage.descriptor(file.handle, !file.readable)
+  const hostFd = allowed < 0 ? allowed : file.storage.anyDescriptor(file.handle)
   return hostFd < 0 ? hostFd : use(hostFd)
 }
 
@@ -72,12 +59,12 @@ const changing = (use: Use): Access => ({ changes: true, use })
 
 const get = (task: Task, name: string, address: number, size: number): Access => {
   const room = value.subarray(0, Math.min(size, SIZE_MAX))
-  return reading((fd) => give(task, address, size, task.kernel.host.fgetxattr(fd, name, room)))
+  return reading((fd) => give(task, address, size, task.kernel.host.getxattr(fd, name, room)))
 }
 
 const list = (task: Task, address: number, size: number): Access => {
   const room = value.subarray(0, Math.min(size, SIZE_MAX))
-  return reading((fd) => give(task, address, size, task.kernel.host.flistxattr(fd, room)))
+  return reading((fd) => give(task, address, size, task.kernel.host.listxattr(fd, room)))
 }
 
 /** Reads the new value, then sets it; an errno instead of the use when it cannot be read. */
@@ -86,24 +73,21 @@ function set(task: Task, name: string, address: number, size: number, flags: num
   if (!isName(name)) return err(E.RANGE)
   if (size > SIZE_MAX) return err(E['2BIG'])
   if (task.memory.copyIn(address, value, size) < 0) return err(E.FAULT)
-  return changing((fd) => task.kernel.host.fsetxattr(fd, name, value.subarray(0, size), flags))
+  return changing((fd) => task.kernel.host.setxattr(fd, name, value.subarray(0, size), flags))
 }
 
-const byPath = partial('of files that can be opened for reading; a symbolic link itself has none')
 const OUT = { buffer: OutBuffer('size'), size: Size }
 const IN = { value: InBuffer('size'), size: Size, flags: XattrFlags }
-const noData = (): number => err(E.NODATA)
-const linkRefuses = (name: string): number => (NO_LINK_HAS.test(name) ? err(E.PERM) : err(E.OPNOTSUPP))
 
 const getter = (number: number, name: string, follow: boolean) =>
   syscall({
     number,
     name,
     returns: Size,
-    support: byPath,
+    support: full,
     args: { path: Path, name: Name, ...OUT },
     run(task, { path, name: attribute, buffer, size }) {
-      return isName(attribute) ? withPath(task, path, follow, get(task, attribute, buffer, size), noData) : err(E.RANGE)
+      return isName(attribute) ? withPath(task, path, follow, get(task, attribute, buffer, size)) : err(E.RANGE)
     },
   })
 
@@ -126,9 +110,9 @@ const lister = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Size,
-    support: byPath,
+    support: full,
     args: { path: Path, ...OUT },
-    run: (task, { path, buffer, size }) => withPath(task, path, follow, list(task, buffer, size), () => 0),
+    run: (task, { path, buffer, size }) => withPath(task, path, follow, list(task, buffer, size)),
   })
 
 export const listxattr = lister(194, 'listxattr', true)
@@ -148,11 +132,11 @@ const setter = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Int,
-    support: byPath,
+    support: full,
     args: { path: Path, name: Name, ...IN },
     run(task, { path, name: attribute, value: address, size, flags }) {
       const access = set(task, attribute, address, size, flags)
-      return typeof access === 'number' ? access : withPath(task, path, follow, access, () => linkRefuses(attribute))
+      return typeof access === 'number' ? access : withPath(task, path, follow, access)
     },
   })
 
@@ -171,18 +155,18 @@ export const fsetxattr = syscall({
   },
 })
 
-const remove = (task: Task, name: string): Access => changing((fd) => task.kernel.host.fremovexattr(fd, name))
+const remove = (task: Task, name: string): Access => changing((fd) => task.kernel.host.removexattr(fd, name))
 
 const remover = (number: number, name: string, follow: boolean) =>
   syscall({
     number,
     name,
     returns: Int,
-    support: byPath,
+    support: full,
     args: { path: Path, name: Name },
     run(task, { path, name: attribute }) {
       if (!isName(attribute)) return err(E.RANGE)
-      return withPath(task, path, follow, remove(task, attribute), () => linkRefuses(attribute))
+      return withPath(task, path, follow, remove(task, attribute))
     },
   })
 

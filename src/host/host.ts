@@ -92,11 +92,11 @@ export interface Host {
   /** An offset of -1 is the current file position. */
   copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
   memfdCreate(name: string, flags: number): number
-  /** Extended attributes by descriptor; `size` 0 buffers ask for the length. */
-  fgetxattr(fd: number, name: string, buffer: Uint8Array): number
-  fsetxattr(fd: number, name: string, value: Uint8Array, flags: number): number
-  flistxattr(fd: number, buffer: Uint8Array): number
-  fremovexattr(fd: number, name: string): number
+  /** Extended attributes by descriptor, which may be O_PATH; an empty buffer asks for the length. */
+  getxattr(fd: number, name: string, buffer: Uint8Array): number
+  setxattr(fd: number, name: string, value: Uint8Array, flags: number): number
+  listxattr(fd: number, buffer: Uint8Array): number
+  removexattr(fd: number, name: string): number
 
   // Descriptors
   dup(fd: number): number

@@ -233,20 +233,20 @@ class LinuxHost implements Host {
     return this.#checked(this.#call.memfdCreate(name, flags))
   }
 
-  fgetxattr(fd: number, name: string, buffer: Uint8Array): number {
-    return this.#checked(this.#call.fgetxattr(fd, name, buffer, buffer.length))
+  getxattr(fd: number, name: string, buffer: Uint8Array): number {
+    return this.#checked(this.#call.getxattr(this.nameOf(fd), name, buffer, buffer.length))
   }
 
-  fsetxattr(fd: number, name: string, value: Uint8Array, flags: number): number {
-    return this.#checked(this.#call.fsetxattr(fd, name, value, value.length, flags))
+  setxattr(fd: number, name: string, value: Uint8Array, flags: number): number {
+    return this.#checked(this.#call.setxattr(this.nameOf(fd), name, value, value.length, flags))
   }
 
-  flistxattr(fd: number, buffer: Uint8Array): number {
-    return this.#checked(this.#call.flistxattr(fd, buffer, buffer.length))
+  listxattr(fd: number, buffer: Uint8Array): number {
+    return this.#checked(this.#call.listxattr(this.nameOf(fd), buffer, buffer.length))
   }
 
-  fremovexattr(fd: number, name: string): number {
-    return this.#checked(this.#call.fremovexattr(fd, name))
+  removexattr(fd: number, name: string): number {
+    return this.#checked(this.#call.removexattr(this.nameOf(fd), name))
   }
 
   dup(fd: number): number {

@@ -39,7 +39,7 @@ const SHOWS: Readonly<Record<keyof typeof PORTABLE_DIFFERENCES, (host: Host, pla
   sockets: (host) => Math.min(0, host.socket(AF_UNIX, SOCK_STREAM, 0)),
   'inherited sockets': (host, place) => host.getsockname(socketOf(host, place), ADDRESS, Int32Array.of(16)),
   inotify: (host) => Math.min(0, host.inotifyInit(0)),
-  'extended attributes': (host, { fd }) => Math.min(0, host.flistxattr(fd, empty)),
+  'extended attributes': (host, { fd }) => Math.min(0, host.listxattr(fd, empty)),
   fallocate: (host, { fd }) => host.fallocate(fd, 0, 0, 4096),
   flock: (host, { fd }) => host.flock(fd, LOCK_EX),
   adjtimex: (host) => Math.min(0, host.adjtimex(new Uint8Array(208))),

@@ -47,7 +47,7 @@ export const PORTABLE_DIFFERENCES = {
     what: 'no file has any, as on a file system without them',
     why: 'Node has no call',
     errno: E.OPNOTSUPP,
-    calls: ['fgetxattr', 'fsetxattr', 'flistxattr', 'fremovexattr'],
+    calls: ['getxattr', 'setxattr', 'listxattr', 'removexattr'],
   },
   fallocate: {
     what: 'space is not set aside, nor given back; posix_fallocate(3) writes instead',

@@ -11,7 +11,7 @@ import { type MemoryObject, Objects } from './objects.js'
 import type { PageSource } from './page-source.js'
 import { PageTable } from './page-table.js'
 import { remap } from './remap.js'
-import { brk, grow, map, pageUp, protect, type Space, unchanged, unmap } from './space.js'
+import { brk, grow, map, mark, pageUp, protect, type Space, unchanged, unmap } from './space.js'
 import { isAnonymousPrivate, VmaList } from './vma-list.js'
 
 export interface MemoryOptions {
@@ -93,6 +93,10 @@ export class MemoryManager implements MemoryMethods {
 
   protect({ asid, address, length, prot }: Request<'protect'>): LayoutChange {
     return this.#layoutCall(asid, (space) => protect(space, address, length, prot))
+  }
+
+  mark({ asid, address, length, set, clear }: Request<'mark'>): LayoutChange {
+    return this.#layoutCall(asid, (space) => mark(space, address, length, set, clear))
   }
 
   remap(request: Request<'remap'>): LayoutChange {
@@ -280,6 +284,13 @@ export class MemoryManager implements MemoryMethods {
       if (size % PAGE !== 0 && frame !== 0) this.#frames.bytes(frame).fill(0, size % PAGE)
     }
     object.size = size
+    return 0
+  }
+
+  discardObject({ object: id, page, count }: Request<'discardObject'>): number {
+    const object = this.#objects.get(id)
+    if (object === undefined || object.file !== null) return err(E.BADF)
+    object.table.clear(page, page + count)
     return 0
   }
 

@@ -179,6 +179,15 @@ export function protect(space: Space, address: number, length: number, asked: nu
   )
 }
 
+/** Sets and clears bits of ON_FORK; holes are left out, and are the answer afterwards (madvise_walk_vmas, mm/madvise.c). */
+export function mark(space: Space, address: number, length: number, set: number, clear: number): LayoutChange {
+  if (!isAligned(address)) return unchanged(err(E.INVAL))
+  const end = address + pageUp(length)
+  if (end > TASK_SIZE || isFull(space, 2)) return unchanged(err(E.NOMEM))
+  const result = space.list.covers(address, end) ? 0 : err(E.NOMEM)
+  return space.list.replace(address, end, (part) => ({ ...part, flags: (part.flags & ~clear) | set }), null, result)
+}
+
 const HEAP: Omit<Vma, 'start' | 'end'> = {
   prot: PROT.READ | PROT.WRITE,
   flags: MAP.PRIVATE | MAP.ANONYMOUS,

@@ -7,7 +7,7 @@ import { BUS, SEGV, SIG } from '../abi/signal.js'
 import type { ExCache } from '../excache/excache.js'
 import type { LineSource, Resolution } from '../excache/source.js'
 import { assert } from '../lib/assert.js'
-import { applyChange, type LayoutChange, PAGE, TASK_SIZE, type Vma, vmaIndex } from '../wire/layout.js'
+import { applyChange, type LayoutChange, ON_FORK, PAGE, TASK_SIZE, type Vma, vmaIndex } from '../wire/layout.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import type { GuestEngine } from './guest-engine.js'
 import { GuestMemory, SCRATCH_SIZE } from './guest-memory.js'
@@ -138,6 +138,10 @@ export class AddressSpaces implements LineSource {
     child.envEnd = parent.envEnd
     child.auxStart = parent.auxStart
     child.flaw = parent.flaw
+    for (const { start, end, flags } of parent.vmas) {
+      if ((flags & ON_FORK.LEAVE) !== 0) this.unmap(child, start, end - start)
+      else if ((flags & ON_FORK.WIPE) !== 0) this.discard(child, start, end - start)
+    }
     return child
   }
 
@@ -248,6 +252,20 @@ export class AddressSpaces implements LineSource {
   startBrk(space: AddressSpace, address: number): void {
     space.brkStart = address
     this.#manager.startBrk({ asid: space.asid, address })
+  }
+
+  /** Bits of ON_FORK. */
+  mark(space: AddressSpace, address: number, length: number, set: number, clear: number): number {
+    const change = this.#manager.mark({ asid: space.asid, address, length, set, clear })
+    applyChange(space.vmas, change)
+    return change.result
+  }
+
+  /** A hole in anonymous shared memory: zeros for all who have it. */
+  punch(object: number, firstPage: number, count: number): number {
+    this.#vcpus?.quiesce()
+    this.#lines.dropObject(object, { discard: true }, firstPage, count)
+    return this.#manager.discardObject({ object, page: firstPage, count })
   }
 
   /** MADV_DONTNEED. */

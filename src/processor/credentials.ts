@@ -24,7 +24,15 @@ export interface Credentials extends UserIds, GroupIds {
   readonly superHigh: number
 }
 
-export const CAP = { SETGID: 6, SETUID: 7, IPC_LOCK: 14, SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24 } as const
+export const CAP = {
+  DAC_READ_SEARCH: 2,
+  SETGID: 6,
+  SETUID: 7,
+  IPC_LOCK: 14,
+  SYS_ADMIN: 21,
+  SYS_NICE: 23,
+  SYS_RESOURCE: 24,
+} as const
 
 /** What lego itself was started with. */
 export function hostCredentials(host: Host): Credentials {

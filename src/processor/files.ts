@@ -7,6 +7,7 @@ import type { FileStatus } from '../abi/stat.js'
 import { S } from '../abi/stat.js'
 import type { Host, MemoryWindow } from '../host/host.js'
 import type { FileHandle } from '../wire/layout.js'
+import type { Credentials } from './credentials.js'
 import type { Segments } from './guest-memory.js'
 import { type Lockable, releaseLocks } from './record-locks.js'
 import type { Storage } from './storage.js'
@@ -84,6 +85,8 @@ export class StorageFile extends Description {
   readonly isDirectory: boolean
   readonly #bytes: Uint8Array
   offset = 0
+  /** Who opened it (struct file, f_cred): these very credentials, not equal ones. */
+  openedBy: Credentials | null = null
   readonly pollFd = -1
   readonly fills = true
   readonly #end = { end: 0 }

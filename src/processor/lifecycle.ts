@@ -22,7 +22,7 @@ import { CpuTime } from './cpu-time.js'
 import { afterExec, CAP, type Credentials, hasCapability } from './credentials.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
-import { isFailure, type LoadedProgram, type LoadFailure, loadProgram } from './loader.js'
+import { isFailure, type LoadedProgram, type LoadFailure, loadProgram, type ProgramRequest } from './loader.js'
 import { newAlarm, newScheduling, type Process, unshareFiles } from './process.js'
 import { actionsAfterExec, copyActions, PendingSignals, sendToProcess, signalInfo } from './signals.js'
 import { RAX, RSP, Task } from './task.js'
@@ -110,15 +110,13 @@ export class Lifecycle {
   }
 
   /** execve(2): an errno, or 0 with the record at the new program's entry. */
-  exec(task: Task, path: string, argv: readonly Uint8Array[], envp: readonly Uint8Array[]): number | LoadFailure {
+  exec(task: Task, program: Omit<ProgramRequest, 'cwd' | 'credentials' | 'random' | 'limits'>): number | LoadFailure {
     const kernel = this.#kernel
     const { process } = task
     const random = new Uint8Array(16)
     kernel.entropy(random)
     const loaded = loadProgram(kernel, {
-      path,
-      argv,
-      envp,
+      ...program,
       cwd: process.fs.cwd,
       credentials: afterExec(process.credentials),
       random,
@@ -131,7 +129,7 @@ export class Lifecycle {
     unshareFiles(process)
     process.files.closeForExec()
     process.actions = actionsAfterExec(process.actions)
-    process.argv = argv
+    process.argv = program.argv
     process.credentials = sameCredentials(process.credentials)
     process.switches.dumpable = 1
     deleteTimers(process)

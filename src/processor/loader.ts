@@ -4,10 +4,10 @@
 import { AUX } from '../abi/auxv.js'
 import { ET, PF, PHDR_SIZE, PT } from '../abi/elf.js'
 import { E } from '../abi/errno.js'
-import { O, PATH_MAX } from '../abi/fcntl.js'
+import { AT, O, PATH_MAX } from '../abi/fcntl.js'
 import { MAP, PROT } from '../abi/mman.js'
 import { RLIMIT } from '../abi/resource.js'
-import { S } from '../abi/stat.js'
+import { newFileStatus, S } from '../abi/stat.js'
 import type { CpuFacts } from '../engine/cpu.js'
 import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
@@ -30,12 +30,23 @@ const STACK_INITIAL = 128 << 10
 /** fs/exec.c: BINPRM_MAX_RECURSION. */
 const SCRIPT_DEPTH_MAX = 4
 const HEAD_SIZE = 4096
+const X_OK = 1
 /** MAX_LFS_FILESIZE: mmap(2) refuses more of a file (EOVERFLOW). */
 const FILE_SIZE_MAX = 2 ** 63
 const OFFSET_MAX = 2 ** 52
 
+/** Where execveat(2) finds a program: by name, or in a file that is open already. */
+export type ProgramSource =
+  | { readonly cwd: string; readonly path: string; readonly follow: boolean }
+  | { readonly handle: FileHandle }
+
 export interface ProgramRequest {
+  /** What it is called: AT_EXECFN, and the argument of a script's interpreter. */
   readonly path: string
+  /** Where it is, unless `path` says so. */
+  readonly source?: ProgramSource
+  /** `path` leads nowhere in the new program, since its descriptor is closed: scripts are ENOENT. */
+  readonly isUnreachable?: boolean
   readonly argv: readonly Uint8Array[]
   readonly envp: readonly Uint8Array[]
   readonly cwd: string
@@ -50,7 +61,7 @@ export interface LoadedProgram {
   readonly sp: number
   /** Canonical path of the executable. */
   readonly path: string
-  /** What was asked for, without directories: a script's own name, not its interpreter's (begin_new_exec, fs/exec.c). */
+  /** What was asked for, without directories: a script's own name, not its interpreter's; an open file's own (begin_new_exec, fs/exec.c). */
   readonly name: string
 }
 
@@ -89,8 +100,9 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
   const { storage } = environment
   let { path } = request
   let argv = request.argv
+  let source: ProgramSource = request.source ?? { cwd: request.cwd, path, follow: true }
   for (let depth = 0; ; depth++) {
-    const opened = openExecutable(storage, request.cwd, path)
+    const opened = openExecutable(storage, source)
     if ('errno' in opened) return depth === 0 ? opened : ofInterpreter(path, opened)
     const { handle, head, size } = opened
     const script = parseScript(head)
@@ -102,10 +114,13 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
     storage.release(handle)
     if (depth === SCRIPT_DEPTH_MAX) return failure(E.LOOP, 'too many levels of interpreter scripts')
     if (script.interpreter.length === 0) return failure(E.NOEXEC, 'cannot execute: its first line names no interpreter')
+    if (depth === 0 && request.isUnreachable === true)
+      return failure(E.NOENT, 'a script in a descriptor that is closed on exec')
     const encoder = new TextEncoder()
     const option = script.argument === null ? [] : [script.argument]
     argv = [script.interpreter, ...option, encoder.encode(path), ...argv.slice(1)]
     path = new TextDecoder().decode(script.interpreter)
+    source = { cwd: request.cwd, path, follow: true }
   }
 }
 
@@ -117,8 +132,17 @@ const ofInterpreter = (path: string, { reason, ...rest }: LoadFailure): LoadFail
 
 type Executable = { handle: FileHandle; head: Uint8Array; size: number }
 
-function openExecutable(storage: Storage, cwd: string, path: string): Executable | LoadFailure {
-  const opened = storage.open(cwd, path, O.RDONLY | O.CLOEXEC, 0)
+function open(storage: Storage, source: ProgramSource): ReturnType<Storage['open']> {
+  if ('path' in source)
+    return storage.open(source.cwd, source.path, O.RDONLY | O.CLOEXEC | (source.follow ? 0 : O.NOFOLLOW), 0)
+  const status = newFileStatus()
+  const retained = storage.retain(source.handle)
+  const result = retained < 0 ? retained : storage.statHandle(source.handle, status)
+  return result < 0 ? result : { kind: 'file', handle: source.handle, status }
+}
+
+function openExecutable(storage: Storage, source: ProgramSource): Executable | LoadFailure {
+  const opened = open(storage, source)
   if (typeof opened === 'number')
     return { fatal: false, errno: opened, reason: OPEN_FAILURES[-opened] ?? `cannot be opened (errno ${-opened})` }
   if (opened.kind === 'device') return failure(E.ACCES, 'cannot execute: not a regular file')
@@ -129,7 +153,7 @@ function openExecutable(storage: Storage, cwd: string, path: string): Executable
   }
   if ((status.mode & S.IFMT) === S.IFDIR) return refuse('cannot execute: Is a directory')
   if ((status.mode & S.IFMT) !== S.IFREG) return refuse('cannot execute: not a regular file')
-  if (storage.access(cwd, path, 1, 0) < 0) return refuse('Permission denied')
+  if (storage.accessHandle(handle, X_OK, AT.EACCESS) < 0) return refuse('Permission denied')
   const head = new Uint8Array(HEAD_SIZE)
   const got = storage.read(handle, 0, head)
   return { handle, head: head.subarray(0, Math.max(0, got)), size: status.size }
@@ -161,9 +185,10 @@ function loadElf(
   }
   const isCut = image.segments.some(({ type, offset, fileSize }) => type === PT.LOAD && offset + fileSize > size)
   if (isCut) space.flaw = 'truncated: a segment lies beyond the end of the file'
-  const name = request.path.slice(request.path.lastIndexOf('/') + 1)
   const path = storage.pathOf(handle)
   const canonical = typeof path === 'string' ? path : handle.path
+  const called = request.source !== undefined && 'handle' in request.source ? canonical : request.path
+  const name = called.slice(called.lastIndexOf('/') + 1)
   return { space, entry: image.entry + biasOf(image), sp, path: canonical, name }
 }
 
@@ -182,7 +207,7 @@ function refusedInterpreter(
   if (name[fileSize - 1] !== 0) return malformed
   // An empty name is the working directory.
   const path = textOfPath(name.subarray(0, name.indexOf(0))) || '.'
-  const opened = openExecutable(storage, cwd, path)
+  const opened = openExecutable(storage, { cwd, path, follow: true })
   if ('errno' in opened) return ofInterpreter(path, opened)
   storage.release(opened.handle)
   return failure(E.LIBBAD, 'cannot execute: dynamically linked, which is not supported yet; use a static build')

@@ -470,7 +470,12 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       else if (--known.references === 0) opened.delete(handle.key)
     },
     descriptor: (handle, writing) => (own(handle) === undefined ? storage.descriptor(handle, writing) : err(E.ACCES)),
-    anyDescriptor: (handle) => (own(handle) === undefined ? storage.anyDescriptor(handle) : err(E.ACCES)),
+    // No watches and no extended attributes here.
+    anyDescriptor: (handle) => (own(handle) === undefined ? storage.anyDescriptor(handle) : err(E.OPNOTSUPP)),
+    accessHandle: (handle, mode, flags) =>
+      own(handle) === undefined ? storage.accessHandle(handle, mode, flags) : err(E.ACCES),
+    linkHandle: (handle, cwd, path) =>
+      own(handle) === undefined ? storage.linkHandle(handle, cwd, path) : err(E.XDEV),
     mayChange: (handle) => (own(handle) === undefined ? storage.mayChange(handle) : err(E.ACCES)),
     truncateHandle: (handle, length) => (own(handle) === undefined ? storage.truncateHandle(handle, length) : 0),
     fsync: (handle) => (own(handle) === undefined ? storage.fsync(handle) : err(E.INVAL)),

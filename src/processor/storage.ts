@@ -24,6 +24,9 @@ export interface Storage {
   anyDescriptor(handle: FileHandle): number
   /** 0, or -EROFS: for calls that change a file through a descriptor that only reads. */
   mayChange(handle: FileHandle): number
+  accessHandle(handle: FileHandle, mode: number, flags: number): number
+  /** A name for an open file, whatever names it has: linkat(2), AT_EMPTY_PATH. */
+  linkHandle(handle: FileHandle, cwd: string, path: string): number
   truncateHandle(handle: FileHandle, length: number): number
   getdents(handle: FileHandle, offset: number, into: Uint8Array): number
   fsync(handle: FileHandle): number

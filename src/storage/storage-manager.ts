@@ -211,6 +211,23 @@ export class StorageManager {
     return this.#changing(handle, () => 0)
   }
 
+  accessHandle(handle: FileHandle, mode: number, flags: number): number {
+    const file = this.#handles.file(handle)
+    if (typeof file === 'number') return file
+    const result = this.#withFd(handle, (fd) =>
+      this.#host.faccessat(AT.FDCWD, this.#host.nameOf(fd), mode, flags & AT.EACCESS),
+    )
+    return result === 0 && file.readOnly && (mode & 2) !== 0 ? err(E.ROFS) : result
+  }
+
+  linkHandle(handle: FileHandle, cwd: string, path: string): number {
+    return this.#makingAt(cwd, path, false, (walk) =>
+      this.#changing(handle, (fd) =>
+        this.#host.linkat(AT.FDCWD, this.#host.nameOf(fd), walk.dirfd, walk.name, AT.SYMLINK_FOLLOW),
+      ),
+    )
+  }
+
   truncateHandle(handle: FileHandle, length: number): number {
     const fd = this.#handles.fd(handle, 'writeFd')
     return fd < 0 ? fd : this.#host.ftruncate(fd, length)

@@ -18,12 +18,20 @@ export interface FileHandle {
   readonly path: string
 }
 
+/** Bits of a vma's `flags` that no MAP_ bit has: madvise(2) sets them. */
+export const ON_FORK = {
+  /** MADV_DONTFORK: a forked child has no such mapping. */
+  LEAVE: 0x10000000,
+  /** MADV_WIPEONFORK: it has zeros there. */
+  WIPE: 0x20000000,
+} as const
+
 export const vma = record({
   start: u64,
   end: u64,
   /** PROT_ bits. */
   prot: u32,
-  /** What is left of the MAP_ bits: SHARED or PRIVATE, ANONYMOUS, GROWSDOWN, NORESERVE, STACK. */
+  /** What is left of the MAP_ bits: SHARED or PRIVATE, ANONYMOUS, GROWSDOWN, NORESERVE, STACK; and those of ON_FORK. */
   flags: u32,
   /** Where `start` lies in the file or object, in bytes; 0 for private anonymous memory. */
   offset: u64,

@@ -33,6 +33,21 @@ static void in_child(const char *what, const char *path, char **argv, char **env
   printf("  status %d signal %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
+// execveat(2) in a child.
+static void at(const char *what, int fd, const char *path, char **argv, int flags) {
+  printf("%s: ", what);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    syscall(SYS_execveat, fd, path, argv, environ, flags);
+    printf("%s\n", strerrorname_np(errno));
+    exit(9);
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  printf("  status %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
 static void script(const char *name, const char *first, const char *interpreter) {
   char text[600];
   snprintf(text, sizeof text, "%s%s\n", first, interpreter);
@@ -90,6 +105,38 @@ int main(int argc, char **argv) {
   in_child("a long name", big, again, env);
   big[300] = 0;
   in_child("a long component", big, again, env);
+  mkdir("there", 0755);
+  rename("a-link", "there/a-link");
+  script("there/script", "#!", self);
+  symlink("script", "there/to-script");
+  int there = open("there", O_RDONLY | O_DIRECTORY), closed = open("there", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int by_path = open("there/script", O_PATH), program = open(self, O_RDONLY), closing = open(self, O_RDONLY | O_CLOEXEC);
+  at("from a directory", there, "a-link", again, 0);
+  at("a script there", there, "script", again, 0);
+  at("through a link", there, "to-script", again, 0);
+  at("not through a link", there, "to-script", again, AT_SYMLINK_NOFOLLOW);
+  at("no link", there, "script", again, AT_SYMLINK_NOFOLLOW);
+  at("a script in what is closed", closed, "script", again, 0);
+  at("a program in what is closed", closed, "a-link", again, 0);
+  at("a descriptor's script", by_path, "", again, AT_EMPTY_PATH);
+  at("a descriptor's program", program, "", again, AT_EMPTY_PATH);
+  at("a closing descriptor's program", closing, "", again, AT_EMPTY_PATH);
+  at("an empty name", program, "", again, 0);
+  at("an empty name here", AT_FDCWD, "", again, AT_EMPTY_PATH);
+  at("a directory itself", there, "", again, AT_EMPTY_PATH);
+  at("by whole path", 99, self, again, 0);
+  at("from here", AT_FDCWD, "./script", again, AT_EMPTY_PATH);
+  at("not a descriptor", 99, "script", again, 0);
+  at("not a descriptor itself", 99, "", again, AT_EMPTY_PATH);
+  at("not a directory", program, "script", again, 0);
+  at("unknown flags", there, "script", again, 1);
+  unlink("there/script");
+  at("a script that is gone", by_path, "", again, AT_EMPTY_PATH);
+  int pipes[2];
+  pipe(pipes);
+  at("a pipe", pipes[0], "", again, AT_EMPTY_PATH);
+  CALL(execveat, there, 1L, again, env, 0);
+  CALL(execveat, there, "a-link", 1L, env, 0);
   CALL(execve, 1L, again, env);
   CALL(execve, self, 1L, env);
   CALL(execve, self, again, 1L);

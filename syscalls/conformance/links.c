@@ -133,5 +133,26 @@ int main(void) {
   char here[4096];
   getcwd(here, sizeof here);
   printf("%s\n", strstr(here, "/upper/"));
+  // A file that has no name gets one.
+  int nameless = open(".", O_TMPFILE | O_RDWR, 0644), gone_file = open("here", O_RDONLY);
+  unlink("here");
+  write(nameless, "kept", 4);
+  CALL(linkat, nameless, "", AT_FDCWD, "named", 0);
+  CALL(linkat, nameless, "", AT_FDCWD, "named", AT_EMPTY_PATH);
+  CALL(linkat, nameless, "", AT_FDCWD, "named", AT_EMPTY_PATH);
+  CALL(linkat, nameless, "", AT_FDCWD, "no/named", AT_EMPTY_PATH);
+  CALL(linkat, nameless, "named", AT_FDCWD, "again", AT_EMPTY_PATH);
+  CALL(linkat, AT_FDCWD, "", AT_FDCWD, "again", AT_EMPTY_PATH);
+  CALL(linkat, 99, "", AT_FDCWD, "again", AT_EMPTY_PATH);
+  CALL(linkat, pipes[0], "", AT_FDCWD, "again", AT_EMPTY_PATH);
+  CALL(linkat, gone_file, "", AT_FDCWD, "again", AT_EMPTY_PATH);
+  CALL(linkat, AT_FDCWD, "named", 99, "again", AT_EMPTY_PATH);
+  stat("named", &st);
+  printf("named: size %ld links %ld\n", (long)st.st_size, (long)st.st_nlink);
+  chmod(".", 0777);
+  if (geteuid() == 0) syscall(SYS_setresuid, -1, 65534, -1);
+  CALL(linkat, nameless, "", AT_FDCWD, "third", AT_EMPTY_PATH);
+  int own = open(".", O_TMPFILE | O_RDWR, 0644);
+  CALL(linkat, own, "", AT_FDCWD, "own", AT_EMPTY_PATH);
   return 0;
 }

@@ -2,7 +2,67 @@
 #include "show.h"
 #include <linux/membarrier.h>
 
+// What a forked child has of pages that were to stay behind or to be wiped: one character a page, '-' where there is none.
+static void in_child(const char *what, char *p, int pages) {
+  printf("%s: ", what);
+  fflush(stdout);
+  if (fork() == 0) {
+    unsigned char vector[1];
+    for (int i = 0; i < pages; i++)
+      putchar(syscall(SYS_mincore, p + i * 4096, 4096L, vector) < 0 ? '-' : p[i * 4096] ? p[i * 4096] : '0');
+    puts("");
+    exit(0);
+  }
+  wait(0);
+}
+
+static void about_fork(void) {
+  char *p = mmap(0, 6 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *shared = mmap(0, 2 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  for (int i = 0; i < 6; i++) p[i * 4096] = 'a' + i;
+  shared[0] = 's', shared[4096] = 't';
+  CALL(madvise, p + 4096, 4096L, MADV_DONTFORK);
+  CALL(madvise, p + 3 * 4096, 8192L, MADV_WIPEONFORK);
+  CALL(madvise, shared + 4096, 4096L, MADV_DONTFORK);
+  CALL(madvise, shared, 4096L, MADV_WIPEONFORK);
+  in_child("marked", p, 6);
+  in_child("marked shared", shared, 2);
+  p[3 * 4096] = 'D';
+  in_child("written after", p, 6);
+  char *moved = mremap(p + 3 * 4096, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, shared);
+  in_child("moved", moved, 1);
+  CALL(madvise, p + 4096, 4096L, MADV_DOFORK);
+  CALL(madvise, p, 3 * 4096L, MADV_KEEPONFORK);
+  CALL(madvise, p, 6 * 4096L, MADV_KEEPONFORK);
+  in_child("as before", p, 3);
+  in_child("as before", p + 4 * 4096, 2);
+}
+
+static void about_holes(void) {
+  make("holes", "");
+  int fd = open("holes", O_RDWR), memory = memfd_create("m", 0);
+  ftruncate(fd, 4 * 4096), ftruncate(memory, 4 * 4096);
+  char *kinds[] = {mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0),
+                   mmap(0, 4 * 4096, PROT_READ, MAP_SHARED, fd, 0)};
+  for (int kind = 0; kind < 6; kind++) {
+    char *p = kinds[kind], back[4] = "";
+    if (kind < 4) for (int i = 0; i < 4; i++) p[i * 4096] = 'a' + i;
+    show("remove", syscall(SYS_madvise, p + 4096, 8192L, MADV_REMOVE));
+    if (kind < 4) printf("%d %d %d %d\n", p[0], p[4096], p[2 * 4096], p[3 * 4096]);
+    if (kind < 2) {
+      for (int i = 0; i < 4; i++) pread(kind ? memory : fd, back + i, 1, i * 4096);
+      printf("read %d %d %d %d\n", back[0], back[1], back[2], back[3]);
+    }
+  }
+}
+
 int main(void) {
+  about_fork();
+  about_holes();
   char *p = mmap((void *)0x10000000000, 10 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   char *hole = p + 20 * 4096, vector[16];
   make("file", "hello");

@@ -27,5 +27,32 @@ int main(void) {
   CALL(setxattr, "file", "", "v", 1L, 0);
   CALL(setxattr, "file", "user.x", "v", 1L, 9);
   CALL(setxattr, "file", "other.x", "v", 1L, 0);
+  CALL(lgetxattr, "missing", "user.a", buffer, 100L);
+  CALL(listxattr, "missing", buffer, 100L);
+  CALL(llistxattr, "missing", buffer, 100L);
+  CALL(setxattr, "missing", "user.a", "v", 1L, 0);
+  CALL(removexattr, "missing", "user.a");
+  CALL(lremovexattr, "missing", "user.a");
+  // A symbolic link's own, which root may set.
+  if (CALL(lsetxattr, "link", "trusted.own", "mine", 4L, 0) == 0) {
+    CALL(lgetxattr, "link", "trusted.own", buffer, 100L);
+    CALL(getxattr, "link", "trusted.own", buffer, 100L);
+    CALL(llistxattr, "link", buffer, 100L);
+    CALL(lremovexattr, "link", "trusted.own");
+    CALL(lremovexattr, "link", "trusted.own");
+  }
+  // What cannot be opened for reading has them too.
+  mkfifo("fifo", 0600);
+  CALL(setxattr, "fifo", "user.a", "v", 1L, 0);
+  CALL(listxattr, "fifo", buffer, 100L);
+  CALL(chmod, "file", 0400);
+  CALL(setxattr, "file", "trusted.a", "v", 1L, 0);
+  if (getuid() == 0) CALL(setresuid, -1, 65534, -1);
+  CALL(setxattr, "file", "user.a", "v", 1L, 0);
+  CALL(getxattr, "file", "user.a", buffer, 100L);
+  CALL(getxattr, "file", "trusted.a", buffer, 100L);
+  CALL(listxattr, "file", buffer, 100L);
+  CALL(getxattr, "/dev/null", "user.a", buffer, 100L);
+  CALL(setxattr, "/dev/null", "user.a", "v", 1L, 0);
   return 0;
 }
