@@ -4,11 +4,13 @@ import { AT, O, RESOLVE } from '../src/abi/fcntl.js'
 import { EFD } from '../src/abi/poll.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
+import { SPLICE } from '../src/abi/uio.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
+import { POLLIN } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { CreationMode, EventfdFlags, OpenFlags } from './flags.js'
 import { descriptorNamed, directoryOf, placeAt } from './places.js'
@@ -41,6 +43,8 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   if ((flags & (O.CREAT | O.DIRECTORY)) === (O.CREAT | O.DIRECTORY) && (flags & TMPFILE) === 0) return err(E.INVAL)
   // Descriptors run out before anything is created (do_sys_openat2 takes one first).
   if (process.files.lowestFree(0) >= limitOf(task)) return err(E.MFILE)
+  const { held } = task.wait
+  if (held !== null) return installReader(task, held, flags)
   const named = path.startsWith('/') ? descriptorNamed(task, path) : -1
   if (named >= 0) return openAgain(task, named, flags)
   const place = placeAt(task, dirfd, path)
@@ -60,7 +64,27 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
     return install(task, file, (flags & O.CLOEXEC) !== 0)
   }
   const options = { flags: shown, mode: status.mode, nonblocking: true, owned: true }
-  return install(task, new HostFile(kernel.host, kernel.window, opened.fd, options), (flags & O.CLOEXEC) !== 0)
+  const file = new HostFile(kernel.host, kernel.window, opened.fd, options)
+  const waits = (flags & (O.ACCMODE | O.NONBLOCK)) === O.RDONLY && (status.mode & S.IFMT) === S.IFIFO
+  return waits ? installReader(task, file, flags) : install(task, file, (flags & O.CLOEXEC) !== 0)
+}
+
+/** The reading end of a FIFO: open all the while, so that a writer finds it, but the guest's only when a writer has come. */
+function installReader(task: Task, file: HostFile, flags: number): Outcome {
+  task.wait.held = file
+  if (!file.isReadyFor(POLLIN) && !hasWriter(task, file.fd)) return retryLater(task)
+  task.wait.held = null
+  return install(task, file, (flags & O.CLOEXEC) !== 0)
+}
+
+const pipe = new Int32Array(2)
+
+/** What tee(2) says of an empty FIFO: nothing where nobody can write, -EAGAIN where somebody may. It takes nothing out. */
+function hasWriter({ kernel: { host } }: Task, fd: number): boolean {
+  if (host.pipe2(pipe, O.NONBLOCK | O.CLOEXEC) < 0) return true
+  const copied = host.tee(fd, pipe[1]!, 1, SPLICE.NONBLOCK)
+  for (const end of pipe) host.close(end)
+  return copied !== 0
 }
 
 const shownFlags = (flags: number): number => (flags & ~GONE) | ((flags & O.PATH) === 0 ? O.LARGEFILE : 0)
@@ -115,7 +139,7 @@ export const open = syscall({
   number: 2,
   name: 'open',
   returns: Fd,
-  support: partial('opening a FIFO for reading does not wait for a writer; the first read does'),
+  support: full,
   args: { path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { path, flags, mode }) => openFile(task, AT.FDCWD, path, flags, mode),
 })
@@ -124,7 +148,7 @@ export const openat = syscall({
   number: 257,
   name: 'openat',
   returns: Fd,
-  support: partial('opening a FIFO for reading does not wait for a writer; the first read does'),
+  support: full,
   args: { dirfd: DirFd, path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { dirfd, path, flags, mode }) => openFile(task, dirfd, path, flags, mode),
 })

@@ -436,7 +436,8 @@ export class AddressSpaces implements LineSource {
   }
 }
 
-export { TASK_SIZE, vmaIndex }
+export { ON_FORK, TASK_SIZE, vmaIndex }
+export type { Vma }
 
 /** No hole in address .. address+length. */
 export function vmaCovers(space: AddressSpace, address: number, length: number): boolean {

@@ -328,6 +328,7 @@ export class Lifecycle {
 
   #endTask(task: Task): void {
     this.#kernel.futexes.leave(task)
+    task.wait.clear()
     task.process.tasks.delete(task)
     task.process.childWaiters.delete(task)
     this.#kernel.tasks.delete(task.tid)

@@ -3,6 +3,7 @@
 // happened; nothing of it is on a host stack.
 import { FS_BASE, GPR, GS_BASE, POLL, RIP } from '../engine/record.js'
 import type { AddressSpace } from './address-space.js'
+import type { HostFile } from './files.js'
 import type { GuestMemory } from './guest-memory.js'
 import type { Kernel } from './kernel.js'
 import type { Process } from './process.js'
@@ -48,6 +49,8 @@ export class Wait {
   restarts = true
   /** Leaves queues, and answers the result when a handler ends the call (null: -EINTR). */
   cancel: (() => number | null) | null = null
+  /** What the call has opened already; closed however the wait ends, unless the call takes it. */
+  held: HostFile | null = null
 
   clear(): void {
     this.active = false
@@ -61,6 +64,8 @@ export class Wait {
     this.signalsLow = 0
     this.signalsHigh = 0
     this.cancel = null
+    this.held?.close()
+    this.held = null
   }
 }
 

@@ -1,5 +1,7 @@
 // FIFOs between two processes: whoever comes first waits for the other.
 #include "show.h"
+#include <sys/time.h>
+#include <time.h>
 
 static void child(const char *what, int flags, int delay, const char *text) {
   fflush(stdout);
@@ -19,6 +21,8 @@ static void finish(void) {
   wait(&status);
   printf("child %d\n", WEXITSTATUS(status));
 }
+
+static void on_alarm(int signal) {}
 
 int main(void) {
   char buffer[100] = "";
@@ -46,5 +50,32 @@ int main(void) {
   struct stat st;
   fstat(fd, &st);
   printf("%o\n", st.st_mode);
+  close(fd);
+  // Opening for reading waits for a writer, even one that says nothing.
+  struct timespec before, after;
+  fflush(stdout);
+  if (fork() == 0) {
+    usleep(60000);
+    fd = open("fifo", O_WRONLY);
+    usleep(60000);
+    _exit(0);
+  }
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  fd = open("fifo", O_RDONLY);
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  double msec = (after.tv_sec - before.tv_sec) * 1e3 + (after.tv_nsec - before.tv_nsec) / 1e6;
+  printf("%s\n", msec < 50 ? "did not wait" : "waited");
+  CALL(fcntl, fd, F_SETFL, O_NONBLOCK);
+  CALL(read, fd, buffer, 10L);
+  wait(0);
+  CALL(read, fd, buffer, 10L);
+  close(fd);
+  // A signal ends the wait, and then nobody has the FIFO open.
+  struct sigaction action = {.sa_handler = on_alarm};
+  sigaction(SIGALRM, &action, 0);
+  struct itimerval soon = {.it_value.tv_usec = 30000};
+  setitimer(ITIMER_REAL, &soon, 0);
+  CALL(open, "fifo", O_RDONLY);
+  CALL(open, "fifo", O_WRONLY | O_NONBLOCK);
   return 0;
 }
