@@ -436,8 +436,8 @@ export class AddressSpaces implements LineSource {
   }
 }
 
-export { ON_FORK, TASK_SIZE, vmaIndex }
 export type { Vma }
+export { ON_FORK, TASK_SIZE, vmaIndex }
 
 /** No hole in address .. address+length. */
 export function vmaCovers(space: AddressSpace, address: number, length: number): boolean {
