@@ -1,7 +1,7 @@
 // The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
 // Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
 import { writeSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Strace } from '../../syscalls/strace.js'
 import { dispatcher, newCounters, selection } from '../../syscalls/table.js'
 import { E, errnoName } from '../abi/errno.js'
@@ -107,6 +107,12 @@ async function managerFor(options: RunOptions, host: Host, storage: StorageManag
   return new MemoryManager({ source: storage })
 }
 
+/** What the main thread has compiled meanwhile, if it is there yet. */
+function compiledHub(): { hub?: WebAssembly.Module } {
+  const hub: unknown = parentPort === null ? undefined : receiveMessageOnPort(parentPort)?.message
+  return hub instanceof WebAssembly.Module ? { hub } : {}
+}
+
 function exitStatusOf({ errno }: LoadFailure): number {
   return errno === -E.NOENT || errno === -E.NOTDIR ? NOT_FOUND : NOT_EXECUTABLE
 }
@@ -137,7 +143,14 @@ async function run({ options, cache, memory, portable }: WorkerInput): Promise<n
     cpu,
     makeEngine(parts) {
       const hot = options.hot === null ? {} : { hotThreshold: options.hot }
-      engine = new Engine({ ...parts, tier: options.engine, cpu, stackBytes: GUEST_CALL_BYTES, ...hot })
+      engine = new Engine({
+        ...parts,
+        tier: options.engine,
+        cpu,
+        stackBytes: GUEST_CALL_BYTES,
+        ...hot,
+        ...compiledHub(),
+      })
       return engine
     },
     dispatch: dispatcher(counters, strace),

@@ -6,7 +6,6 @@ import { INTERPRETER_FILE } from '../engine/interpreter-file.js'
 import { POLL } from '../engine/record.js'
 import { CONTROL, CONTROL_BASE, DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
 import { pollVcpu } from '../processor/mailbox.js'
-import { PortableMain } from './portable-main.js'
 import type { WorkerInput } from './processor-worker.js'
 import type { PortableMessage, RunOptions } from './run-options.js'
 import type { VcpuInput } from './vcpu-worker.js'
@@ -60,13 +59,13 @@ function pollRunning(words: Int32Array): void {
   if (record !== 0) Atomics.store(words, (record + POLL) >> 2, 1)
 }
 
-/** V8 gives the worker a module of the same bytes that lives here. */
-const kept: WebAssembly.Module[] = []
+/** Compiles the interpreter while the worker starts, which needs it next; kept here, since V8 also gives other workers the code of the same bytes. */
+let interpreter: WebAssembly.Module | undefined
 
-/** Compiles the interpreter while the worker starts, which needs it next. */
-function keepInterpreter(): void {
+function sendInterpreter(worker: Worker): void {
   try {
-    kept.push(new WebAssembly.Module(readFileSync(INTERPRETER_FILE)))
+    interpreter = new WebAssembly.Module(readFileSync(INTERPRETER_FILE))
+    worker.postMessage(interpreter)
   } catch {
     // The engine makes one when there is no file.
   }
@@ -85,7 +84,7 @@ function startVcpu(input: VcpuInput): Worker {
 }
 
 /** Starts the guest and resolves to the exit status; a guest that died by a signal takes this process with it. */
-export function run(options: RunOptions): Promise<number> {
+export async function run(options: RunOptions): Promise<number> {
   const cache = {
     ...DEFAULT_OPTIONS,
     size: options.cacheSize,
@@ -104,7 +103,8 @@ export function run(options: RunOptions): Promise<number> {
     pollRunning(words)
     wake()
   }
-  const portable = options.host === 'portable' ? new PortableMain(raise) : null
+  const { PortableMain } = options.host === 'portable' ? await import('./portable-main.js') : { PortableMain: null }
+  const portable = PortableMain === null ? null : new PortableMain(raise)
   const input: WorkerInput = { options, cache, memory, portable: portable?.setting ?? null }
   const worker = new Worker(new URL('./processor-worker.js', import.meta.url), {
     workerData: input,
@@ -115,7 +115,7 @@ export function run(options: RunOptions): Promise<number> {
   })
   forwardSignals(raise)
   const limit = endAfter(options.timeLimitSec, words, wake)
-  keepInterpreter()
+  sendInterpreter(worker)
   const ticks = setInterval(() => {
     if (Atomics.load(words, CONTROL_AT + CONTROL.WANT_TICKS) === 0) return
     pollRunning(words)

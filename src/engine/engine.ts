@@ -60,6 +60,8 @@ export type EngineOptions = {
   readonly codeBase: number
   readonly codeSize: number
   readonly host: EngineHost
+  /** The interpreter, compiled by another thread; else it is compiled here. */
+  readonly hub?: WebAssembly.Module
   /** `interpreter` never compiles regions. */
   readonly tier?: 'interpreter' | 'regions'
   /** What cpuid tells and which instructions there are; everything by default. */
@@ -140,7 +142,7 @@ export class Engine {
       options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT),
       true,
     )
-    const hub = new WebAssembly.Module(interpreterBytes())
+    const hub = options.hub ?? new WebAssembly.Module(interpreterBytes())
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize, handlersOf(hub))
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
@@ -560,7 +562,8 @@ let cached: Uint8Array<ArrayBuffer> | undefined
 function interpreterBytes(): Uint8Array<ArrayBuffer> {
   if (cached === undefined) {
     try {
-      cached = new Uint8Array(readFileSync(INTERPRETER_FILE))
+      const { buffer, byteOffset, length } = readFileSync(INTERPRETER_FILE)
+      cached = new Uint8Array(buffer as ArrayBuffer, byteOffset, length)
     } catch {
       cached = new Uint8Array(buildInterpreter())
     }
