@@ -13,8 +13,10 @@ const text = (value: string): number[] => {
   }
   return words
 }
-const VENDOR = text('AuthenticAMD') as [number, number, number]
-const BRAND = text('Lego processor component'.padEnd(48, '\0'))
+const VENDOR_NAME = 'AuthenticAMD'
+const BRAND_NAME = 'Lego processor component'
+const VENDOR = text(VENDOR_NAME) as [number, number, number]
+const BRAND = text(BRAND_NAME.padEnd(48, '\0'))
 const brand = (part: number): Leaf => BRAND.slice(part * 4, part * 4 + 4) as unknown as Leaf
 
 /** Family 25 (Zen 3) model 33 for what has AVX2, family 15 (K8) model 0 below: libraries choose code by it. */
@@ -33,13 +35,45 @@ const key = (leaf: number, subleaf: number) => (leaf >>> 0) * 16 + subleaf
 const HWCAP2_FSGSBASE = 2
 
 /** What the kernel tells programs of a CPU: AT_HWCAP, AT_HWCAP2, and the state components that signal frames have. */
-export type CpuFacts = { readonly hwcap: number; readonly hwcap2: number; readonly states: number }
+export type CpuFacts = {
+  readonly hwcap: number
+  readonly hwcap2: number
+  readonly states: number
+  /** Lines of /proc/cpuinfo, by what stands before the colon. */
+  cpuinfo(): Readonly<Record<string, string>>
+}
 
 export const factsOf = (cpu: CpuModel): CpuFacts => ({
   hwcap: cpuidOf(cpu)(1, 0)[3] >>> 0,
   hwcap2: cpu.has('fsgsbase') ? HWCAP2_FSGSBASE : 0,
   states: xcr0Of(cpu),
+  cpuinfo: () => cpuinfoOf(cpu),
 })
+
+/** Where the kernel's names differ (asm/cpufeatures.h); '' is not shown. */
+const FLAG_NAMES: Readonly<Record<string, string>> = {
+  sse3: 'pni',
+  osxsave: '',
+  sha: 'sha_ni',
+  lahf: 'lahf_lm',
+  lzcnt: 'abm',
+  prefetchw: '3dnowprefetch',
+}
+
+function cpuinfoOf(cpu: CpuModel): Record<string, string> {
+  const leaf = cpuidOf(cpu)
+  const signature = leaf(1, 0)[0]
+  const flags = FEATURES.filter(({ name }) => cpu.has(name)).map(({ name }) => FLAG_NAMES[name] ?? name)
+  return {
+    vendor_id: VENDOR_NAME,
+    'cpu family': String(((signature >> 8) & 15) + ((signature >> 20) & 255)),
+    model: String(((signature >> 4) & 15) | ((signature >> 12) & 0xf0)),
+    'model name': BRAND_NAME,
+    stepping: String(signature & 15),
+    'cpuid level': String(leaf(0, 0)[0]),
+    flags: flags.filter((name) => name !== '').join(' '),
+  }
+}
 
 /** The answer for a leaf and subleaf; a leaf beyond the highest answers zeros, as on AMD. */
 export function cpuidOf(cpu: CpuModel): (leaf: number, subleaf: number) => Leaf {

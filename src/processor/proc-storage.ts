@@ -1,4 +1,4 @@
-// /proc as a guest sees it: its own processes in place of the host's. A Storage in front of another: paths under /proc/PID, /proc/self, /dev/fd and the like
+// /proc as a guest sees it: its own processes and CPU in place of the host's. A Storage in front of another: paths under /proc/PID, /proc/self, /dev/fd and the like
 // are answered from proc-files.ts, and everything else goes on. Only where the guest's /proc is the host's proc file system.
 
 import { DT, readDirents, writeDirent } from '../abi/dirent.js'
@@ -43,6 +43,9 @@ const DEVICE_LINKS: Readonly<Record<string, string>> = {
   '/dev/stdout': '/proc/self/fd/1',
   '/dev/stderr': '/proc/self/fd/2',
 }
+
+/** Paths of a process; the others are the host's too. */
+const PROCESS = /^\/proc\/\d/
 
 const isNumber = (name: string): boolean => /^(?:0|[1-9]\d*)$/.test(name)
 
@@ -99,6 +102,7 @@ export class ProcTree {
         return { kind: 'link', path: `/proc/${first}`, mode: S.IFLNK | 0o777, task: caller, text }
       return this.#walk(caller, `/proc/${text}/${rest.join('/')}`, follow, links + 1)
     }
+    if (first === 'cpuinfo') return rest.length > 0 ? err(E.NOTDIR) : this.#cpuinfo(caller)
     if (first === 'mounts' || first === 'net') return this.#ofHost(`/proc/${first}`, rest)
     if (!isNumber(first)) return null
     const process = this.#kernel().processes.get(Number(first))
@@ -123,6 +127,32 @@ export class ProcTree {
       return [...others, ...processes.map((pid) => ({ name: String(pid), type: DT.DIR }))]
     }
     return { kind: 'directory', path: '/proc', mode: S.IFDIR | 0o555, task, list }
+  }
+
+  /** The host's, with what the guest's CPU is in place of the host's. */
+  #cpuinfo(task: Task): Node {
+    const read = ({ kernel }: Task): string => {
+      const facts = kernel.cpu.cpuinfo()
+      return this.#textOf('/proc/cpuinfo').replace(/^(.+?)(\t+: ).*$/gm, (line, name: string, colon: string) =>
+        facts[name] === undefined ? line : name + colon + facts[name],
+      )
+    }
+    const row: ProcFile = { kind: 'file', mode: 0o444, read }
+    return { kind: 'file', path: '/proc/cpuinfo', mode: S.IFREG | row.mode, task, row }
+  }
+
+  /** A file of the other storage. */
+  #textOf(path: string): string {
+    const opened = this.outside(() => this.#storage.open('/', path, O.RDONLY, 0))
+    if (typeof opened === 'number' || opened.kind !== 'file') return ''
+    const buffer = new Uint8Array(32768)
+    let text = ''
+    for (let length = 1, offset = 0; length > 0; offset += length) {
+      length = Math.max(0, this.#storage.read(opened.handle, offset, buffer))
+      text += textOfPath(buffer.subarray(0, length))
+    }
+    this.#storage.release(opened.handle)
+    return text
   }
 
   /** The other storage's own listing. */
@@ -238,14 +268,18 @@ export class ProcTree {
   /** stat(2) of a node. */
   fill(node: Node, out: FileStatus): void {
     const { euid: uid, egid: gid } = node.task.process.credentials
-    this.outside(() => this.#storage.stat('/', '/proc', true, this.#status))
+    const isOfProcess = PROCESS.test(node.path)
+    this.outside(() => this.#storage.stat('/', isOfProcess ? '/proc' : node.path, false, this.#status))
+    if (!isOfProcess) {
+      Object.assign(out, this.#status)
+      return
+    }
     Object.assign(out, this.#status, { mode: node.mode, uid, gid, nlink: 1, size: 0, blocks: 0, rdev: 0 })
     if (node.kind === 'directory') out.nlink = 2
     // Since Linux 6.2 it counts them (proc_fd_getattr).
     if (node.kind === 'directory' && node.path.endsWith('/fd')) out.size = node.list().length
     if (node.kind === 'link') out.size = 64
-    if (node.path !== '/proc') out.ino = inodeOf(node.path)
-    else Object.assign(out, this.#status)
+    out.ino = inodeOf(node.path)
   }
 }
 
