@@ -11,6 +11,7 @@ test('every flag of /proc/cpuinfo has the name that this kernel gives it, where 
   const ours = linesOf('max').flags!.split(' ')
   // Hosts lack them, or their hypervisors hide them.
   const rare = [
+    'abm',
     'clwb',
     'clzero',
     'mwaitx',
