@@ -64,6 +64,7 @@ function limits(task: Task, pid: number, resource: number, fresh: number, old: n
     limit.current = wanted
     limit.maximum = wantedMaximum
     if (resource === RLIMIT.STACK) process.space.stackLimit = wanted
+    if (resource === RLIMIT.AS) process.space.sizeLimit = wanted
   }
   if (old === 0) return 0
   writeLimit(memory.scratch, 0, current)

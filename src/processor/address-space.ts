@@ -33,6 +33,8 @@ export class AddressSpace {
   users = 1
   /** RLIMIT_STACK, for growing. */
   stackLimit = 8 << 20
+  /** RLIMIT_AS, for growing; who maps asks memory-limits.ts. */
+  sizeLimit = Infinity
   /** membarrier(2)'s registrations. */
   barriers = 0
   /** What is wrong with the file it was loaded from, should the program die of it. */
@@ -132,6 +134,7 @@ export class AddressSpaces implements LineSource {
     }
     const child = this.#add(asid, [...parent.vmas])
     child.stackLimit = parent.stackLimit
+    child.sizeLimit = parent.sizeLimit
     child.brkStart = parent.brkStart
     child.argStart = parent.argStart
     child.argEnd = parent.argEnd
@@ -381,6 +384,8 @@ export class AddressSpaces implements LineSource {
 
   #grow(space: AddressSpace, vma: Vma, address: number): Vma | undefined {
     if ((vma.flags & MAP.GROWSDOWN) === 0) return undefined
+    const size = space.vmas.reduce((sum, { start, end }) => sum + end - start, 0)
+    if (size + vma.start - address > space.sizeLimit) return undefined
     const change = this.#manager.grow({ asid: space.asid, address, limit: space.stackLimit })
     if (change.result < 0) return undefined
     applyChange(space.vmas, change)

@@ -178,6 +178,7 @@ function loadElf(
   if (interpreter !== undefined) return refusedInterpreter(storage, request.cwd, handle, interpreter)
   const space = spaces.create()
   space.stackLimit = request.limits[RLIMIT.STACK]!.current
+  space.sizeLimit = request.limits[RLIMIT.AS]!.current
   const sp = mapProgram(spaces, space, image, cpu, request, handle)
   if (typeof sp !== 'number') {
     spaces.release(space)

@@ -100,6 +100,18 @@ static void short_stack(void) {
   deeper((1 << 30) - 400);
 }
 
+// The stack grows into what RLIMIT_AS leaves: 512 KiB more than there is now.
+static void stack_in_address_space(void) {
+  long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (file == 0 || fscanf(file, "%ld", &pages) != 1) return;
+  limit(RLIMIT_AS, pages * 4096 + (512 << 10), RLIM_INFINITY);
+  deeper((1 << 30) - 400);
+  printf("400 KiB go\n");
+  fflush(stdout);
+  deeper((1 << 30) - 4000);
+}
+
 // The user has at least one process; a superuser becomes one who has no other.
 static void processes(void) {
   int allowed = 1;
@@ -175,6 +187,7 @@ int main(int argc, char **argv) {
   in_child("data segment", data_segment);
   in_child("recursion", recursion);
   in_child("short stack", short_stack);
+  in_child("stack in a small address space", stack_in_address_space);
   in_child("CPU time", cpu_time);
   in_child("full pipe", full_pipe);
   in_child("mappings", mappings);
