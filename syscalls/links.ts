@@ -6,7 +6,7 @@ import { CAP, hasCapability } from '../src/processor/credentials.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Int, OutBuffer, Path, Size } from './arguments.js'
-import { full, syscall } from './define.js'
+import { full, partial, syscall } from './define.js'
 import { LinkFlags, RenameFlags, UnlinkFlags } from './flags.js'
 import { type Place, placeAt } from './places.js'
 
@@ -135,7 +135,9 @@ export const linkat = syscall({
   number: 265,
   name: 'linkat',
   returns: Int,
-  support: full,
+  support: partial(
+    'AT_EMPTY_PATH: between two --mount directories of one file system it is not EXDEV; not of an open FIFO',
+  ),
   args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: LinkFlags },
   check: ({ flags }) => ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0 ? err(E.INVAL) : 0),
   run: (task, { oldDirfd, old, newDirfd, new: name, flags }) =>

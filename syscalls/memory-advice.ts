@@ -120,7 +120,9 @@ export const madvise = syscall({
   number: 28,
   name: 'madvise',
   returns: Int,
-  support: partial('no MADV_COLLAPSE and no hardware poison: EINVAL, as in kernels built without them'),
+  support: partial(
+    'no MADV_COLLAPSE, no guards and no hardware poison: EINVAL, as in kernels without them; MADV_REMOVE asks neither locks nor seals',
+  ),
   args: { addr: Address, length: Size, advice: MemoryAdvice },
   run(task, { addr, length, advice }) {
     const act = ADVICE[advice] ?? (HINTS.has(advice) ? afterHoles : undefined)

@@ -135,11 +135,13 @@ function retryLater(task: Task): Outcome {
   return BLOCK
 }
 
+const AGAIN = partial('a FIFO that is opened by its descriptor in /proc does not wait for the other end')
+
 export const open = syscall({
   number: 2,
   name: 'open',
   returns: Fd,
-  support: full,
+  support: AGAIN,
   args: { path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { path, flags, mode }) => openFile(task, AT.FDCWD, path, flags, mode),
 })
@@ -148,7 +150,7 @@ export const openat = syscall({
   number: 257,
   name: 'openat',
   returns: Fd,
-  support: full,
+  support: AGAIN,
   args: { dirfd: DirFd, path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { dirfd, path, flags, mode }) => openFile(task, dirfd, path, flags, mode),
 })

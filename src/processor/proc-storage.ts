@@ -313,6 +313,14 @@ interface OpenNode {
 }
 
 const W_OK = 2
+const X_OK = 1
+
+/** access(2). */
+function accessOf(node: Node, mode: number): number {
+  if (node.kind !== 'file') return 0
+  const denied = (mode & X_OK) !== 0 || ((mode & W_OK) !== 0 && node.row.write === undefined)
+  return denied ? err(E.ACCES) : 0
+}
 
 /** `storage` with the guest's /proc in front. */
 export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
@@ -391,10 +399,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
         cwd,
         path,
         true,
-        (node) => {
-          const denied = node.kind === 'file' && (mode & W_OK) !== 0 && node.row.write === undefined
-          return denied || (node.kind === 'file' && (mode & 1) !== 0) ? err(E.ACCES) : 0
-        },
+        (node) => accessOf(node, mode),
         (otherCwd, otherPath) => storage.access(otherCwd, otherPath, mode, flags),
       ),
     statfs: (cwd, path, out) =>
@@ -506,8 +511,10 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     descriptor: (handle, writing) => (own(handle) === undefined ? storage.descriptor(handle, writing) : err(E.ACCES)),
     // No watches and no extended attributes here.
     anyDescriptor: (handle) => (own(handle) === undefined ? storage.anyDescriptor(handle) : err(E.OPNOTSUPP)),
-    accessHandle: (handle, mode, flags) =>
-      own(handle) === undefined ? storage.accessHandle(handle, mode, flags) : err(E.ACCES),
+    accessHandle(handle, mode, flags) {
+      const known = own(handle)
+      return known === undefined ? storage.accessHandle(handle, mode, flags) : accessOf(known.node, mode)
+    },
     linkHandle: (handle, cwd, path) =>
       own(handle) === undefined ? storage.linkHandle(handle, cwd, path) : err(E.XDEV),
     mayChange: (handle) => (own(handle) === undefined ? storage.mayChange(handle) : err(E.ACCES)),
