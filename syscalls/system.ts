@@ -63,8 +63,9 @@ function limits(task: Task, pid: number, resource: number, fresh: number, old: n
     if (wantedMaximum > maximum && !hasCapability(task.process.credentials, CAP.SYS_RESOURCE)) return err(E.PERM)
     limit.current = wanted
     limit.maximum = wantedMaximum
-    if (resource === RLIMIT.STACK) process.space.stackLimit = wanted
-    if (resource === RLIMIT.AS) process.space.sizeLimit = wanted
+    // A space that is borrowed (vfork(2)) keeps its owner's limits; the program that is executed next gets these.
+    if (process.space.users === 1 && resource === RLIMIT.STACK) process.space.stackLimit = wanted
+    if (process.space.users === 1 && resource === RLIMIT.AS) process.space.sizeLimit = wanted
   }
   if (old === 0) return 0
   writeLimit(memory.scratch, 0, current)
