@@ -90,14 +90,18 @@ function hasWriter({ kernel: { host } }: Task, fd: number): boolean {
 const shownFlags = (flags: number): number => (flags & ~GONE) | ((flags & O.PATH) === 0 ? O.LARGEFILE : 0)
 
 /** A new description of the file behind a descriptor: /proc/self/fd and /dev/fd. */
-function openAgain(task: Task, named: number, flags: number): number {
+function openAgain(task: Task, named: number, flags: number): Outcome {
   const { kernel, process } = task
   const file = process.files.get(named)
   const closeOnExec = (flags & O.CLOEXEC) !== 0
   if (file === undefined) return err(E.NOENT)
   if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) return err(E.EXIST)
   if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
-  if (file instanceof StorageFile) {
+  const status = newFileStatus()
+  file.status(status)
+  const kind = status.mode & S.IFMT
+  // Devices and FIFOs too are held by the storage manager, where O_PATH named them.
+  if (file instanceof StorageFile && ((flags & O.PATH) !== 0 || kind === S.IFREG || kind === S.IFDIR)) {
     const { storage, handle, isDirectory } = file
     const writes = (flags & O.ACCMODE) !== O.RDONLY
     if (isDirectory && (writes || (flags & O.CREAT) !== 0)) return err(E.ISDIR)
@@ -109,16 +113,22 @@ function openAgain(task: Task, named: number, flags: number): number {
     const emptied = (flags & O.TRUNC) !== 0 && writes ? storage.truncateHandle(handle, 0) : 0
     if (emptied < 0) return emptied
     storage.retain(handle)
-    return install(task, new StorageFile(storage, handle, shownFlags(flags), isDirectory, kernel.bytes), closeOnExec)
+    const again = new StorageFile(storage, handle, shownFlags(flags), isDirectory, kernel.bytes)
+    again.openedBy = process.credentials
+    return install(task, again, closeOnExec)
   }
-  if (!(file instanceof HostFile)) return err(E.NXIO)
+  if (kind === S.IFLNK) return err(E.LOOP)
+  const stored = file instanceof StorageFile ? file.storage.anyDescriptor(file.handle) : err(E.NXIO)
+  const from = file instanceof HostFile ? file.fd : stored
+  if (from < 0) return from
   const hostFlags = (flags & (O.ACCMODE | O.TRUNC | O.DIRECTORY)) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC
-  const fd = kernel.host.openat(AT.FDCWD, kernel.host.nameOf(file.fd), hostFlags, 0)
+  const fd = kernel.host.openat(AT.FDCWD, kernel.host.nameOf(from), hostFlags, 0)
+  if (fd === -E.NXIO && kind === S.IFIFO && (flags & (O.ACCMODE | O.NONBLOCK)) === O.WRONLY) return retryLater(task)
   if (fd < 0) return fd
-  const status = newFileStatus()
-  kernel.host.fstat(fd, status)
   const options = { flags: shownFlags(flags), mode: status.mode, nonblocking: true, owned: true }
-  return install(task, new HostFile(kernel.host, kernel.window, fd, options), closeOnExec)
+  const again = new HostFile(kernel.host, kernel.window, fd, options)
+  const waits = (flags & (O.ACCMODE | O.NONBLOCK)) === O.RDONLY && kind === S.IFIFO
+  return waits ? installReader(task, again, flags) : install(task, again, closeOnExec)
 }
 
 function awaitsReader(task: Task, cwd: string, path: string, flags: number): boolean {
@@ -135,13 +145,11 @@ function retryLater(task: Task): Outcome {
   return BLOCK
 }
 
-const AGAIN = partial('a FIFO that is opened by its descriptor in /proc does not wait for the other end')
-
 export const open = syscall({
   number: 2,
   name: 'open',
   returns: Fd,
-  support: AGAIN,
+  support: full,
   args: { path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { path, flags, mode }) => openFile(task, AT.FDCWD, path, flags, mode),
 })
@@ -150,7 +158,7 @@ export const openat = syscall({
   number: 257,
   name: 'openat',
   returns: Fd,
-  support: AGAIN,
+  support: full,
   args: { dirfd: DirFd, path: Path, flags: OpenFlags, mode: CreationMode },
   run: (task, { dirfd, path, flags, mode }) => openFile(task, dirfd, path, flags, mode),
 })

@@ -77,5 +77,28 @@ int main(void) {
   setitimer(ITIMER_REAL, &soon, 0);
   CALL(open, "fifo", O_RDONLY);
   CALL(open, "fifo", O_WRONLY | O_NONBLOCK);
+  // Opened again by a descriptor of it, it waits as well.
+  int named = open("fifo", O_PATH), silent = open("fifo", O_RDONLY | O_NONBLOCK);
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", named);
+  child("late writer", O_WRONLY, 30000, "hi");
+  fd = open(path, O_RDONLY);
+  CALL(read, fd, buffer, 100L);
+  CALL(read, fd, buffer, 100L);
+  close(fd);
+  finish();
+  snprintf(path, sizeof path, "/dev/fd/%d", silent);
+  child("late writer", O_WRONLY, 30000, "ho");
+  fd = open(path, O_RDONLY);
+  CALL(read, fd, buffer, 100L);
+  finish();
+  close(fd), close(silent);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", named);
+  CALL(open, path, O_WRONLY | O_NONBLOCK);
+  child("late reader", O_RDONLY, 30000, 0);
+  fd = open(path, O_WRONLY);
+  CALL(write, fd, "0123", 4L);
+  close(fd);
+  finish();
   return 0;
 }
