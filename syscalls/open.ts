@@ -55,17 +55,24 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
     // A FIFO without a reader; the storage manager never blocks, the task does.
     return opened === -E.NXIO && awaitsReader(task, place.cwd, place.path, flags) ? retryLater(task) : opened
   }
-  const shown = shownFlags(flags)
-  const { status } = opened
-  if (opened.kind === 'file') {
-    const isDirectory = (status.mode & S.IFMT) === S.IFDIR
-    const file = new StorageFile(kernel.storage, opened.handle, shown, isDirectory, kernel.bytes)
-    file.openedBy = process.credentials
-    return install(task, file, (flags & O.CLOEXEC) !== 0)
-  }
-  const options = { flags: shown, mode: status.mode, nonblocking: true, owned: true }
-  const file = new HostFile(kernel.host, kernel.window, opened.fd, options)
-  const waits = (flags & (O.ACCMODE | O.NONBLOCK)) === O.RDONLY && (status.mode & S.IFMT) === S.IFIFO
+  return opened.kind === 'file'
+    ? installStored(task, opened.handle, (opened.status.mode & S.IFMT) === S.IFDIR, flags)
+    : installHost(task, opened.fd, opened.status.mode, flags)
+}
+
+/** A description of a file of the storage manager's; takes over the reference to the handle. */
+function installStored(task: Task, handle: StorageFile['handle'], isDirectory: boolean, flags: number): number {
+  const { kernel, process } = task
+  const file = new StorageFile(kernel.storage, handle, shownFlags(flags), isDirectory, kernel.bytes)
+  file.openedBy = process.credentials
+  return install(task, file, (flags & O.CLOEXEC) !== 0)
+}
+
+/** A description of the host's, whose descriptor is the guest's from now on. The reading end of a FIFO waits for its writer. */
+function installHost(task: Task, fd: number, mode: number, flags: number): Outcome {
+  const { host, window } = task.kernel
+  const file = new HostFile(host, window, fd, { flags: shownFlags(flags), mode, nonblocking: true, owned: true })
+  const waits = (mode & S.IFMT) === S.IFIFO && (flags & (O.ACCMODE | O.NONBLOCK)) === O.RDONLY
   return waits ? installReader(task, file, flags) : install(task, file, (flags & O.CLOEXEC) !== 0)
 }
 
@@ -91,9 +98,8 @@ const shownFlags = (flags: number): number => (flags & ~GONE) | ((flags & O.PATH
 
 /** A new description of the file behind a descriptor: /proc/self/fd and /dev/fd. */
 function openAgain(task: Task, named: number, flags: number): Outcome {
-  const { kernel, process } = task
-  const file = process.files.get(named)
-  const closeOnExec = (flags & O.CLOEXEC) !== 0
+  const { host } = task.kernel
+  const file = task.process.files.get(named)
   if (file === undefined) return err(E.NOENT)
   if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) return err(E.EXIST)
   if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
@@ -101,34 +107,30 @@ function openAgain(task: Task, named: number, flags: number): Outcome {
   file.status(status)
   const kind = status.mode & S.IFMT
   // Devices and FIFOs too are held by the storage manager, where O_PATH named them.
-  if (file instanceof StorageFile && ((flags & O.PATH) !== 0 || kind === S.IFREG || kind === S.IFDIR)) {
-    const { storage, handle, isDirectory } = file
-    const writes = (flags & O.ACCMODE) !== O.RDONLY
-    if (isDirectory && (writes || (flags & O.CREAT) !== 0)) return err(E.ISDIR)
-    if (!isDirectory && (flags & O.DIRECTORY) !== 0) return err(E.NOTDIR)
-    // Not more than the file's permissions give: the storage manager opens it for this.
-    const allowed = (flags & O.PATH) !== 0 ? 0 : storage.descriptor(handle, (flags & O.ACCMODE) === O.WRONLY)
-    const writable = writes ? storage.descriptor(handle, true) : 0
-    if (allowed < 0 || writable < 0) return Math.min(allowed, writable)
-    const emptied = (flags & O.TRUNC) !== 0 && writes ? storage.truncateHandle(handle, 0) : 0
-    if (emptied < 0) return emptied
-    storage.retain(handle)
-    const again = new StorageFile(storage, handle, shownFlags(flags), isDirectory, kernel.bytes)
-    again.openedBy = process.credentials
-    return install(task, again, closeOnExec)
-  }
+  if (file instanceof StorageFile && ((flags & O.PATH) !== 0 || kind === S.IFREG || kind === S.IFDIR))
+    return openStoredAgain(task, file, flags)
   if (kind === S.IFLNK) return err(E.LOOP)
   const stored = file instanceof StorageFile ? file.storage.anyDescriptor(file.handle) : err(E.NXIO)
   const from = file instanceof HostFile ? file.fd : stored
   if (from < 0) return from
   const hostFlags = (flags & (O.ACCMODE | O.TRUNC | O.DIRECTORY)) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC
-  const fd = kernel.host.openat(AT.FDCWD, kernel.host.nameOf(from), hostFlags, 0)
+  const fd = host.openat(AT.FDCWD, host.nameOf(from), hostFlags, 0)
   if (fd === -E.NXIO && kind === S.IFIFO && (flags & (O.ACCMODE | O.NONBLOCK)) === O.WRONLY) return retryLater(task)
-  if (fd < 0) return fd
-  const options = { flags: shownFlags(flags), mode: status.mode, nonblocking: true, owned: true }
-  const again = new HostFile(kernel.host, kernel.window, fd, options)
-  const waits = (flags & (O.ACCMODE | O.NONBLOCK)) === O.RDONLY && kind === S.IFIFO
-  return waits ? installReader(task, again, flags) : install(task, again, closeOnExec)
+  return fd < 0 ? fd : installHost(task, fd, status.mode, flags)
+}
+
+function openStoredAgain(task: Task, { storage, handle, isDirectory }: StorageFile, flags: number): number {
+  const writes = (flags & O.ACCMODE) !== O.RDONLY
+  if (isDirectory && (writes || (flags & O.CREAT) !== 0)) return err(E.ISDIR)
+  if (!isDirectory && (flags & O.DIRECTORY) !== 0) return err(E.NOTDIR)
+  // Not more than the file's permissions give: the storage manager opens it for this.
+  const allowed = (flags & O.PATH) !== 0 ? 0 : storage.descriptor(handle, (flags & O.ACCMODE) === O.WRONLY)
+  const writable = writes ? storage.descriptor(handle, true) : 0
+  if (allowed < 0 || writable < 0) return Math.min(allowed, writable)
+  const emptied = (flags & O.TRUNC) !== 0 && writes ? storage.truncateHandle(handle, 0) : 0
+  if (emptied < 0) return emptied
+  storage.retain(handle)
+  return installStored(task, handle, isDirectory, flags)
 }
 
 function awaitsReader(task: Task, cwd: string, path: string, flags: number): boolean {

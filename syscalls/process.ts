@@ -131,7 +131,7 @@ export const execve = syscall({
   number: 59,
   name: 'execve',
   returns: Int,
-  support: partial('static programs and scripts'),
+  support: partial('static programs and scripts; a program that is open for writing is no ETXTBSY'),
   args: { path: Path, argv: Arguments, envp: Environment },
   run: (task, { path, argv, envp }) => execute(task, { path }, argv, envp),
 })
@@ -161,7 +161,9 @@ export const execveat = syscall({
   number: 322,
   name: 'execveat',
   returns: Int,
-  support: partial('static programs and scripts; EACCES for a memfd'),
+  support: partial(
+    'static programs and scripts; EACCES for a memfd, no ETXTBSY, no AT_EXECVE_CHECK; argv is read before the file is opened',
+  ),
   args: { dirfd: DirFd, path: Path, argv: Arguments, envp: Environment, flags: ExecFlags },
   run(task, { dirfd, path, argv, envp, flags }) {
     const program = programAt(task, dirfd, path, flags)

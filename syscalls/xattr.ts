@@ -4,7 +4,7 @@ import { AT, O } from '../src/abi/fcntl.js'
 import { StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
-import { full, syscall } from './define.js'
+import { partial, syscall } from './define.js'
 import { XattrFlags } from './flags.js'
 import { placeAt } from './places.js'
 
@@ -76,6 +76,9 @@ function set(task: Task, name: string, address: number, size: number, flags: num
   return changing((fd) => task.kernel.host.setxattr(fd, name, value.subarray(0, size), flags))
 }
 
+const ATTRIBUTES = partial(
+  'names that are not UTF-8 are changed; none of memfds, and EOPNOTSUPP or EACCES for files of /proc',
+)
 const OUT = { buffer: OutBuffer('size'), size: Size }
 const IN = { value: InBuffer('size'), size: Size, flags: XattrFlags }
 
@@ -84,7 +87,7 @@ const getter = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Size,
-    support: full,
+    support: ATTRIBUTES,
     args: { path: Path, name: Name, ...OUT },
     run(task, { path, name: attribute, buffer, size }) {
       return isName(attribute) ? withPath(task, path, follow, get(task, attribute, buffer, size)) : err(E.RANGE)
@@ -98,7 +101,7 @@ export const fgetxattr = syscall({
   number: 193,
   name: 'fgetxattr',
   returns: Size,
-  support: full,
+  support: ATTRIBUTES,
   args: { fd: Fd, name: Name, ...OUT },
   run(task, { fd, name, buffer, size }) {
     return isName(name) ? withDescriptor(task, fd, get(task, name, buffer, size)) : err(E.RANGE)
@@ -110,7 +113,7 @@ const lister = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Size,
-    support: full,
+    support: ATTRIBUTES,
     args: { path: Path, ...OUT },
     run: (task, { path, buffer, size }) => withPath(task, path, follow, list(task, buffer, size)),
   })
@@ -122,7 +125,7 @@ export const flistxattr = syscall({
   number: 196,
   name: 'flistxattr',
   returns: Size,
-  support: full,
+  support: ATTRIBUTES,
   args: { fd: Fd, ...OUT },
   run: (task, { fd, buffer, size }) => withDescriptor(task, fd, list(task, buffer, size)),
 })
@@ -132,7 +135,7 @@ const setter = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Int,
-    support: full,
+    support: ATTRIBUTES,
     args: { path: Path, name: Name, ...IN },
     run(task, { path, name: attribute, value: address, size, flags }) {
       const access = set(task, attribute, address, size, flags)
@@ -147,7 +150,7 @@ export const fsetxattr = syscall({
   number: 190,
   name: 'fsetxattr',
   returns: Int,
-  support: full,
+  support: ATTRIBUTES,
   args: { fd: Fd, name: Name, ...IN },
   run(task, { fd, name, value: address, size, flags }) {
     const access = set(task, name, address, size, flags)
@@ -162,7 +165,7 @@ const remover = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Int,
-    support: full,
+    support: ATTRIBUTES,
     args: { path: Path, name: Name },
     run(task, { path, name: attribute }) {
       if (!isName(attribute)) return err(E.RANGE)
@@ -177,7 +180,7 @@ export const fremovexattr = syscall({
   number: 199,
   name: 'fremovexattr',
   returns: Int,
-  support: full,
+  support: ATTRIBUTES,
   args: { fd: Fd, name: Name },
   run: (task, { fd, name }) => (isName(name) ? withDescriptor(task, fd, remove(task, name)) : err(E.RANGE)),
 })

@@ -103,8 +103,8 @@ export async function run(options: RunOptions): Promise<number> {
     pollRunning(words)
     wake()
   }
-  const { PortableMain } = options.host === 'portable' ? await import('./portable-main.js') : { PortableMain: null }
-  const portable = PortableMain === null ? null : new PortableMain(raise)
+  // Not loaded where it is not wanted: this is on the way of every start.
+  const portable = options.host === 'portable' ? new (await import('./portable-main.js')).PortableMain(raise) : null
   const input: WorkerInput = { options, cache, memory, portable: portable?.setting ?? null }
   const worker = new Worker(new URL('./processor-worker.js', import.meta.url), {
     workerData: input,
