@@ -3,7 +3,7 @@ import { E, err } from '../src/abi/errno.js'
 import { AT, FALLOC, O } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { readFraction, readSeconds, TIMESPEC_SIZE, TIMEVAL_SIZE, UTIME_NOW, UTIME_OMIT } from '../src/abi/time.js'
-import { type Description, StorageFile } from '../src/processor/files.js'
+import { type Description, descriptorToChange, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Id, Int, Mode, Offset, OptionalPath, Path, Pointer } from './arguments.js'
@@ -128,7 +128,8 @@ export const fchmod = syscall({
     if (file instanceof StorageFile) return file.storage.chmodHandle(file.handle, mode & PERMISSIONS)
     if (file === undefined) return err(E.BADF)
     if (file instanceof MemoryFile) return file.chmod(mode & PERMISSIONS)
-    return file.hostFd >= 0 ? task.kernel.host.fchmod(file.hostFd, mode & PERMISSIONS) : err(E.PERM)
+    const hostFd = descriptorToChange(task.kernel.storage, file, err(E.PERM))
+    return hostFd < 0 ? hostFd : task.kernel.host.fchmod(hostFd, mode & PERMISSIONS)
   },
 })
 
@@ -146,7 +147,8 @@ function changeOwner(task: Task, dirfd: number, path: string, uid: number, gid: 
 
 function changeOwnerOf(task: Task, file: Description, uid: number, gid: number): number {
   if (file instanceof StorageFile) return file.storage.chownHandle(file.handle, uid, gid)
-  return file.hostFd >= 0 ? task.kernel.host.fchown(file.hostFd, uid, gid) : err(E.PERM)
+  const hostFd = descriptorToChange(task.kernel.storage, file, err(E.PERM))
+  return hostFd < 0 ? hostFd : task.kernel.host.fchown(hostFd, uid, gid)
 }
 
 export const chown = syscall({
@@ -215,9 +217,9 @@ function setTimes(task: Task, dirfd: number, path: string | null, times: Times, 
     if (path === null && flags !== 0) return err(E.INVAL)
     if (path === null && file !== undefined && (file.flags & O.PATH) !== 0) return err(E.BADF)
     if (file instanceof StorageFile) return file.storage.utimensHandle(file.handle, ...times)
-    if (file !== undefined && file.hostFd >= 0)
-      return task.kernel.host.utimensat(file.hostFd, '', ...times, AT.EMPTY_PATH)
-    return path === null && dirfd === AT.FDCWD ? err(E.FAULT) : err(E.BADF)
+    if (file === undefined) return path === null && dirfd === AT.FDCWD ? err(E.FAULT) : err(E.BADF)
+    const hostFd = descriptorToChange(task.kernel.storage, file, err(E.BADF))
+    return hostFd < 0 ? hostFd : task.kernel.host.utimensat(hostFd, '', ...times, AT.EMPTY_PATH)
   }
   const place = placeAt(task, dirfd, path)
   if (typeof place === 'number') return place

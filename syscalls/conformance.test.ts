@@ -31,6 +31,10 @@ interface Outcome {
 /** In an empty directory of its own. */
 function outcomeIn(directory: string, command: string, args: readonly string[]): Outcome {
   mkdirSync(directory)
+  return run(directory, command, args)
+}
+
+function run(directory: string, command: string, args: readonly string[]): Outcome {
   const options: SpawnSyncOptionsWithStringEncoding = { cwd: directory, encoding: 'utf8', timeout: 60_000, input: '' }
   const { stdout, stderr, status, signal } = spawnSync(command, args, options)
   return { lines: stdout.split('\n'), status, signal, stderr }
@@ -91,6 +95,31 @@ testWithCompiler.each(['paths', 'directory'])(
     const program = compiled(name)
     const native = outcomeIn(join(place, `${name}.native-again`), program, [])
     const ours = lego(`${name}.below`, '--root', place, '--cwd', `/${name}.below`, `/${name}`)
+    expect(ours).toEqual(native)
+  },
+  120_000,
+)
+
+/** `ro` and `rw` are one directory, `other` is another; the kernel's bind mounts are the native answer. */
+needing('mounts')(
+  'the calls of mounts answer as natively across mounts',
+  () => {
+    const program = compiled('mounts')
+    for (const run of ['native', 'lego'])
+      for (const directory of ['store', 'elsewhere', 'at/ro', 'at/rw', 'at/other'])
+        mkdirSync(join(place, 'mounted', run, directory), { recursive: true })
+    const binds = [
+      ...['mount --bind ../store rw', 'mount --bind ../store ro', 'mount -o remount,bind,ro ro'],
+      ...['mount --bind ../elsewhere other', 'exec "$0"'],
+    ]
+    const native = run(join(place, 'mounted/native/at'), 'unshare', ['-m', 'sh', '-c', binds.join(' && '), program])
+    const here = join(place, 'mounted/lego')
+    const mounts = ['store:rw', 'store:ro:ro', 'elsewhere:other'].flatMap((mount) => {
+      const [source, target, ...rest] = mount.split(':')
+      return ['--mount', [join(here, source!), join(here, 'at', target!), ...rest].join(':')]
+    })
+    const ours = run(join(here, 'at'), process.execPath, [join(root, 'bin/lego'), 'run', ...mounts, program])
+    expect(native.lines.length).toBeGreaterThan(4000)
     expect(ours).toEqual(native)
   },
   120_000,

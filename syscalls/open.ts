@@ -6,8 +6,9 @@ import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { SPLICE } from '../src/abi/uio.js'
 import { readUnsigned } from '../src/abi/word.js'
-import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { type Description, HostFile, handleOf, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
+import type { Opened } from '../src/processor/storage.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
 import { POLLIN } from './blocking.js'
@@ -55,9 +56,12 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
     // A FIFO without a reader; the storage manager never blocks, the task does.
     return opened === -E.NXIO && awaitsReader(task, place.cwd, place.path, flags) ? retryLater(task) : opened
   }
-  return opened.kind === 'file'
-    ? installStored(task, opened.handle, (opened.status.mode & S.IFMT) === S.IFDIR, flags)
-    : installHost(task, opened.fd, opened.status.mode, flags)
+  return installOpened(task, opened, flags)
+}
+
+function installOpened(task: Task, opened: Opened, flags: number): Outcome {
+  if (opened.kind === 'device') return installHost(task, opened, flags)
+  return installStored(task, opened.handle, (opened.status.mode & S.IFMT) === S.IFDIR, flags)
 }
 
 /** A description of a file of the storage manager's; takes over the reference to the handle. */
@@ -69,9 +73,11 @@ function installStored(task: Task, handle: StorageFile['handle'], isDirectory: b
 }
 
 /** A description of the host's, whose descriptor is the guest's from now on. The reading end of a FIFO waits for its writer. */
-function installHost(task: Task, fd: number, mode: number, flags: number): Outcome {
+function installHost(task: Task, opened: Opened & { kind: 'device' }, flags: number): Outcome {
   const { host, window } = task.kernel
-  const file = new HostFile(host, window, fd, { flags: shownFlags(flags), mode, nonblocking: true, owned: true })
+  const { mode } = opened.status
+  const options = { flags: shownFlags(flags), mode, nonblocking: true, owned: true, openedAt: opened.path }
+  const file = new HostFile(host, window, opened.fd, options)
   const waits = (mode & S.IFMT) === S.IFIFO && (flags & (O.ACCMODE | O.NONBLOCK)) === O.RDONLY
   return waits ? installReader(task, file, flags) : install(task, file, (flags & O.CLOEXEC) !== 0)
 }
@@ -98,39 +104,21 @@ const shownFlags = (flags: number): number => (flags & ~GONE) | ((flags & O.PATH
 
 /** A new description of the file behind a descriptor: /proc/self/fd and /dev/fd. */
 function openAgain(task: Task, named: number, flags: number): Outcome {
-  const { host } = task.kernel
+  const { storage } = task.kernel
   const file = task.process.files.get(named)
   if (file === undefined) return err(E.NOENT)
   if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) return err(E.EXIST)
   if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
+  const handle = handleOf(storage, file)
+  if (typeof handle === 'number') return handle
+  const opened = storage.reopen(handle, flags)
+  storage.release(handle)
+  if (typeof opened !== 'number') return installOpened(task, opened, flags)
+  const isWriter = (flags & (O.ACCMODE | O.NONBLOCK)) === O.WRONLY
+  // A FIFO without a reader (not a socket, whose answer is the same).
   const status = newFileStatus()
-  file.status(status)
-  const kind = status.mode & S.IFMT
-  // Devices and FIFOs too are held by the storage manager, where O_PATH named them.
-  if (file instanceof StorageFile && ((flags & O.PATH) !== 0 || kind === S.IFREG || kind === S.IFDIR))
-    return openStoredAgain(task, file, flags)
-  if (kind === S.IFLNK) return err(E.LOOP)
-  const stored = file instanceof StorageFile ? file.storage.anyDescriptor(file.handle) : err(E.NXIO)
-  const from = file instanceof HostFile ? file.fd : stored
-  if (from < 0) return from
-  const hostFlags = (flags & (O.ACCMODE | O.TRUNC | O.DIRECTORY)) | O.NONBLOCK | O.NOCTTY | O.CLOEXEC
-  const fd = host.openat(AT.FDCWD, host.nameOf(from), hostFlags, 0)
-  if (fd === -E.NXIO && kind === S.IFIFO && (flags & (O.ACCMODE | O.NONBLOCK)) === O.WRONLY) return retryLater(task)
-  return fd < 0 ? fd : installHost(task, fd, status.mode, flags)
-}
-
-function openStoredAgain(task: Task, { storage, handle, isDirectory }: StorageFile, flags: number): number {
-  const writes = (flags & O.ACCMODE) !== O.RDONLY
-  if (isDirectory && (writes || (flags & O.CREAT) !== 0)) return err(E.ISDIR)
-  if (!isDirectory && (flags & O.DIRECTORY) !== 0) return err(E.NOTDIR)
-  // Not more than the file's permissions give: the storage manager opens it for this.
-  const allowed = (flags & O.PATH) !== 0 ? 0 : storage.descriptor(handle, (flags & O.ACCMODE) === O.WRONLY)
-  const writable = writes ? storage.descriptor(handle, true) : 0
-  if (allowed < 0 || writable < 0) return Math.min(allowed, writable)
-  const emptied = (flags & O.TRUNC) !== 0 && writes ? storage.truncateHandle(handle, 0) : 0
-  if (emptied < 0) return emptied
-  storage.retain(handle)
-  return installStored(task, handle, isDirectory, flags)
+  const waits = opened === -E.NXIO && isWriter && file.status(status) >= 0 && (status.mode & S.IFMT) === S.IFIFO
+  return waits ? retryLater(task) : opened
 }
 
 function awaitsReader(task: Task, cwd: string, path: string, flags: number): boolean {

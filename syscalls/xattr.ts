@@ -1,7 +1,7 @@
 // getxattr(2), setxattr(2), listxattr(2), removexattr(2), by path and by descriptor: extended attributes, as the file system below has them.
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
-import { StorageFile } from '../src/processor/files.js'
+import { descriptorToChange, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
 import { partial, syscall } from './define.js'
@@ -39,8 +39,14 @@ function withPath(task: Task, path: string, follow: boolean, { changes, use }: A
 function withDescriptor(task: Task, fd: number, { changes, use }: Access): number {
   const file = task.process.files.get(fd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
-  if (file.hostFd >= 0) return use(file.hostFd)
-  if (!(file instanceof StorageFile)) return err(E.BADF)
+  if (!(file instanceof StorageFile)) {
+    const own = changes
+      ? descriptorToChange(task.kernel.storage, file, err(E.BADF))
+      : file.hostFd >= 0
+        ? file.hostFd
+        : err(E.BADF)
+    return own < 0 ? own : use(own)
+  }
   const allowed = changes ? file.storage.mayChange(file.handle) : 0
   const hostFd = allowed < 0 ? allowed : file.storage.anyDescriptor(file.handle)
   return hostFd < 0 ? hostFd : use(hostFd)

@@ -1,6 +1,7 @@
 // The objects of a memory manager: what MAP_SHARED mappings share. Anonymous ones (and memfd's) have pages here; those of files have none: their
 // pages are read from and written to storage directly, so that read(2), write(2) and the mapping agree.
 // Counts who refers to objects and files; `Objects` is the observer of every vma list.
+import { PROT } from '../abi/mman.js'
 import { assert } from '../lib/assert.js'
 import type { FileHandle, Vma } from '../wire/layout.js'
 import type { Frames } from './frames.js'
@@ -13,7 +14,8 @@ export interface MemoryObject {
   /** In bytes; pages beyond it answer -EIO. A file's size is asked for instead. */
   size: number
   references: number
-  readonly file: FileHandle | null
+  /** By the path of the last mapping that may write: another one's mount may be read-only. */
+  file: FileHandle | null
   readonly table: PageTable
 }
 
@@ -80,7 +82,11 @@ export class Objects implements VmaObserver {
   }
 
   added(vma: Vma): void {
-    if (vma.object !== 0) this.#byId.get(vma.object)!.references++
+    if (vma.object !== 0) {
+      const object = this.#byId.get(vma.object)!
+      object.references++
+      if (object.file !== null && (vma.maxProt & PROT.WRITE) !== 0) object.file = { key: vma.file, path: vma.path }
+    }
     if (vma.file === '') return
     const use = this.#files.get(vma.file)
     if (use !== undefined) {

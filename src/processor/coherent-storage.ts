@@ -47,6 +47,13 @@ export function coherentStorage(storage: Storage, spaces: AddressSpaces): Storag
       if (writing) spaces.fileChanged(handle.key)
       return storage.descriptor(handle, writing)
     },
+    reopen(handle, flags) {
+      if ((flags & O.TRUNC) === 0) return storage.reopen(handle, flags)
+      spaces.syncFile(handle.key)
+      const result = storage.reopen(handle, flags)
+      spaces.fileChanged(handle.key)
+      return result
+    },
     fsync(handle) {
       spaces.syncFile(handle.key)
       return storage.fsync(handle)

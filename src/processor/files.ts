@@ -184,6 +184,14 @@ const WRITE_PIECE = 4096
 
 const NOTHING = new Uint8Array(0)
 
+interface HostFileOptions {
+  readonly flags: number
+  readonly mode: number
+  readonly nonblocking: boolean
+  readonly owned: boolean
+  readonly openedAt?: string
+}
+
 /** A descriptor of the host that the guest owns: inherited, a device, a pipe end. */
 export class HostFile extends Description {
   readonly fd: number
@@ -195,13 +203,15 @@ export class HostFile extends Description {
   readonly #window: MemoryWindow
   readonly #owned: boolean
   readonly #isFifo: boolean
+  /** Canonical path that the storage manager opened it at; '' for what was inherited or has no name. */
+  readonly openedAt: string
   readonly #poll = new Int32Array(2)
 
   constructor(
     host: Host,
     window: MemoryWindow,
     fd: number,
-    { flags, mode, nonblocking, owned }: { flags: number; mode: number; nonblocking: boolean; owned: boolean },
+    { flags, mode, nonblocking, owned, openedAt = '' }: HostFileOptions,
   ) {
     super(flags)
     this.#host = host
@@ -211,6 +221,7 @@ export class HostFile extends Description {
     this.pollFd = this.fills ? -1 : fd
     this.nonblocking = nonblocking || this.fills
     this.#owned = owned
+    this.openedAt = openedAt
     this.#isFifo = (mode & S.IFMT) === S.IFIFO
   }
 
@@ -276,6 +287,22 @@ export class HostFile extends Description {
   close(): void {
     if (this.#owned) this.#host.close(this.fd)
   }
+}
+
+/** The host's descriptor for a call that changes the file's attributes, or a negative errno: `none` where the file has no such descriptor. */
+export function descriptorToChange(storage: Storage, file: Description, none: number): number {
+  if (file instanceof HostFile && file.openedAt !== '' && storage.isReadOnly(file.openedAt)) return err(E.ROFS)
+  return file.hostFd >= 0 ? file.hostFd : none
+}
+
+/** A handle of what a description has open, with one reference for the caller; -ENXIO for what is in memory. */
+export function handleOf(storage: Storage, file: Description): FileHandle | number {
+  if (file instanceof StorageFile) {
+    const retained = storage.retain(file.handle)
+    return retained < 0 ? retained : file.handle
+  }
+  const fd = file.hostFd >= 0 ? file.hostFd : file.pollFd
+  return fd < 0 ? err(E.NXIO) : storage.handleAt(fd, file instanceof HostFile ? file.openedAt : '')
 }
 
 interface Slot {

@@ -1,307 +1,15 @@
-// /proc as a guest sees it: its own processes and CPU in place of the host's. A Storage in front of another: paths under /proc/PID, /proc/self, /dev/fd and the like
-// are answered from proc-files.ts, and everything else goes on. Only where the guest's /proc is the host's proc file system.
+// A Storage in front of another: what it is asked about the guest's /proc (proc-tree.ts) is answered here, and everything else goes on.
 
-import { DT, readDirents, writeDirent } from '../abi/dirent.js'
-import { E, err } from '../abi/errno.js'
+import { DT, writeDirent } from '../abi/dirent.js'
+import { E, type ErrnoNumber, err } from '../abi/errno.js'
 import { O } from '../abi/fcntl.js'
-import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
-import { newFileSystemStatus } from '../abi/statfs.js'
+import { newFileStatus, S } from '../abi/stat.js'
 import { bytesOfPath, textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
-import { HostFile, StorageFile } from './files.js'
 import type { Kernel } from './kernel.js'
-import { bytesOf, describe, descriptorInfo, PROC_NAMES, type ProcFile, type ProcRow, procRow } from './proc-files.js'
+import { bytesOf } from './proc-files.js'
+import { type Entry, inodeOf, type Node, ProcTree } from './proc-tree.js'
 import type { Storage } from './storage.js'
-import type { Task } from './task.js'
-
-const PROC_SUPER_MAGIC = 0x9fa0
-const LINKS_MAX = 40
-
-interface Entry {
-  readonly name: string
-  readonly type: number
-}
-
-/** What a path under /proc names. */
-type Node =
-  | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly task: Task; readonly row: ProcFile }
-  | {
-      readonly kind: 'directory'
-      readonly path: string
-      readonly mode: number
-      readonly task: Task
-      list(): readonly Entry[]
-    }
-  | { readonly kind: 'link'; readonly path: string; readonly mode: number; readonly task: Task; readonly text: string }
-
-/** What a path comes to: a node here, the other storage's path, or an errno. */
-type Found = Node | { readonly kind: 'other'; readonly cwd: string; readonly path: string } | number
-
-const DEVICE_LINKS: Readonly<Record<string, string>> = {
-  '/dev/fd': '/proc/self/fd',
-  '/dev/stdin': '/proc/self/fd/0',
-  '/dev/stdout': '/proc/self/fd/1',
-  '/dev/stderr': '/proc/self/fd/2',
-}
-
-/** Paths of a process; the others are the host's too. */
-const PROCESS = /^\/proc\/\d/
-
-const isNumber = (name: string): boolean => /^(?:0|[1-9]\d*)$/.test(name)
-
-export class ProcTree {
-  readonly #storage: Storage
-  readonly #kernel: () => Kernel
-  readonly #status = newFileStatus()
-  #isThere: boolean | null = null
-  #isCalling = false
-
-  constructor(storage: Storage, kernel: () => Kernel) {
-    this.#storage = storage
-    this.#kernel = kernel
-  }
-
-  /** The task whose system call this is. */
-  get #caller(): Task | null {
-    const { scheduler, vcpus } = this.#kernel()
-    return vcpus.serving === 0 ? scheduler.current : (vcpus.tasks[vcpus.serving] ?? null)
-  }
-
-  get #hasProc(): boolean {
-    if (this.#isThere === null) {
-      const fileSystem = newFileSystemStatus()
-      this.#isThere = this.#storage.statfs('/', '/proc', fileSystem) >= 0 && fileSystem.type === PROC_SUPER_MAGIC
-    }
-    return this.#isThere
-  }
-
-  find(cwd: string, path: string, follow: boolean): Found {
-    const full = path.startsWith('/') ? path : `${cwd}/${path}`
-    if (!full.startsWith('/proc') && !full.startsWith('/dev/')) return { kind: 'other', cwd, path }
-    const caller = this.#caller
-    if (caller === null || this.#isCalling || !this.#hasProc) return { kind: 'other', cwd, path }
-    return this.#walk(caller, full, follow, 0) ?? { kind: 'other', cwd, path }
-  }
-
-  /** null: not about processes. */
-  #walk(caller: Task, full: string, follow: boolean, links: number): Found | null {
-    if (links > LINKS_MAX) return err(E.LOOP)
-    const device = Object.keys(DEVICE_LINKS).find((name) => full === name || full.startsWith(`${name}/`))
-    if (device !== undefined) {
-      if (full === device && !follow) return null
-      return this.#walk(caller, DEVICE_LINKS[device]! + full.slice(device.length), follow, links + 1)
-    }
-    const parts = normal(full)
-    if (parts[0] !== 'proc') return links === 0 ? null : { kind: 'other', cwd: '/', path: `/${parts.join('/')}` }
-    if (parts.length === 1) return full.endsWith('/..') ? null : this.#rootOf(caller)
-    const [, first, ...rest] = parts as [string, string, ...string[]]
-    if (first === 'self' || first === 'thread-self') {
-      const { pid } = caller.process
-      const text = first === 'self' ? String(pid) : `${pid}/task/${caller.tid}`
-      if (rest.length === 0 && !follow && !full.endsWith('/'))
-        return { kind: 'link', path: `/proc/${first}`, mode: S.IFLNK | 0o777, task: caller, text }
-      return this.#walk(caller, `/proc/${text}/${rest.join('/')}`, follow, links + 1)
-    }
-    if (first === 'cpuinfo') return rest.length > 0 ? err(E.NOTDIR) : this.#cpuinfo(caller)
-    if (first === 'mounts' || first === 'net') return this.#ofHost(`/proc/${first}`, rest)
-    if (!isNumber(first)) return null
-    const process = this.#kernel().processes.get(Number(first))
-    const [task] = process?.tasks ?? []
-    if (task === undefined) return err(E.NOENT)
-    if (rest[0] === 'task' && rest.length > 1) {
-      const thread = [...task.process.tasks].find(({ tid }) => String(tid) === rest[1])
-      if (thread === undefined) return err(E.NOENT)
-      return this.#inProcess(caller, thread, `/proc/${first}/task/${rest[1]}`, rest.slice(2), follow, full, links)
-    }
-    return this.#inProcess(caller, task, `/proc/${first}`, rest, follow, full, links)
-  }
-
-  #ofHost(path: string, rest: readonly string[]): Found {
-    return { kind: 'other', cwd: '/', path: [path, ...rest].join('/') }
-  }
-
-  #rootOf(task: Task): Node {
-    const list = (): Entry[] => {
-      const others = this.#entriesOf('/proc').filter(({ name }) => !isNumber(name))
-      const processes = [...this.#kernel().processes.keys()].sort((a, b) => a - b)
-      return [...others, ...processes.map((pid) => ({ name: String(pid), type: DT.DIR }))]
-    }
-    return { kind: 'directory', path: '/proc', mode: S.IFDIR | 0o555, task, list }
-  }
-
-  /** The host's, with what the guest's CPU is in place of the host's. */
-  #cpuinfo(task: Task): Node {
-    const read = ({ kernel }: Task): string => {
-      const facts = kernel.cpu.cpuinfo()
-      return this.#textOf('/proc/cpuinfo').replace(/^(.+?)(\t+: ).*$/gm, (line, name: string, colon: string) =>
-        facts[name] === undefined ? line : name + colon + facts[name],
-      )
-    }
-    const row: ProcFile = { kind: 'file', mode: 0o444, read }
-    return { kind: 'file', path: '/proc/cpuinfo', mode: S.IFREG | row.mode, task, row }
-  }
-
-  /** A file of the other storage. */
-  #textOf(path: string): string {
-    const opened = this.outside(() => this.#storage.open('/', path, O.RDONLY, 0))
-    if (typeof opened === 'number' || opened.kind !== 'file') return ''
-    const buffer = new Uint8Array(32768)
-    let text = ''
-    for (let length = 1, offset = 0; length > 0; offset += length) {
-      length = Math.max(0, this.#storage.read(opened.handle, offset, buffer))
-      text += textOfPath(buffer.subarray(0, length))
-    }
-    this.#storage.release(opened.handle)
-    return text
-  }
-
-  /** The other storage's own listing. */
-  #entriesOf(path: string): Entry[] {
-    const opened = this.outside(() => this.#storage.open('/', path, O.RDONLY | O.DIRECTORY, 0))
-    if (typeof opened === 'number' || opened.kind !== 'file') return []
-    const buffer = new Uint8Array(32768)
-    const entries: Entry[] = []
-    let offset = 0
-    for (;;) {
-      const length = this.#storage.getdents(opened.handle, offset, buffer)
-      if (length <= 0) break
-      for (const { name, type, cookie } of readDirents(buffer, length)) {
-        entries.push({ name: textOfPath(name), type })
-        offset = cookie
-      }
-    }
-    this.#storage.release(opened.handle)
-    return entries.filter(({ name }) => name !== '.' && name !== '..')
-  }
-
-  /** A call of the other storage about a path that is the host's own /proc. */
-  outside<T>(call: () => T): T {
-    this.#isCalling = true
-    const result = call()
-    this.#isCalling = false
-    return result
-  }
-
-  #inProcess(
-    caller: Task,
-    task: Task,
-    path: string,
-    rest: readonly string[],
-    follow: boolean,
-    full: string,
-    links: number,
-  ): Found {
-    const [name, ...deeper] = rest
-    const directory = (mode: number, list: () => readonly Entry[]): Node => ({
-      kind: 'directory',
-      path: name === undefined ? path : `${path}/${name}`,
-      mode: S.IFDIR | mode,
-      task,
-      list,
-    })
-    if (name === undefined)
-      return directory(0o555, () =>
-        PROC_NAMES.filter((each) => each !== 'task' || !path.includes('/task/')).map((each) => ({
-          name: each,
-          type: typeOf(procRow(each)!),
-        })),
-      )
-    const row = procRow(name)
-    if (row === undefined) return err(E.NOENT)
-    if (row.kind === 'host') return this.#ofHost(`/proc/self/${name}`, deeper)
-    if (row.kind === 'link') {
-      const text = row.text(task)
-      if (deeper.length === 0 && !follow && !full.endsWith('/'))
-        return { kind: 'link', path: `${path}/${name}`, mode: S.IFLNK | 0o777, task, text }
-      const target = [text, ...deeper].join('/')
-      return this.#walk(caller, target, follow, links + 1) ?? { kind: 'other', cwd: '/', path: target }
-    }
-    if (row.kind === 'file') {
-      if (deeper.length > 0) return err(E.NOTDIR)
-      return { kind: 'file', path: `${path}/${name}`, mode: S.IFREG | row.mode, task, row }
-    }
-    if (deeper.length === 0) {
-      const type = name === 'fd' ? DT.LNK : name === 'task' ? DT.DIR : DT.REG
-      return directory(name === 'fd' ? 0o500 : 0o555, () =>
-        row.numbers(task).map((each) => ({ name: String(each), type })),
-      )
-    }
-    const fd = Number(deeper[0])
-    if (!isNumber(deeper[0]!) || !row.numbers(task).includes(fd)) return err(E.NOENT)
-    if (name === 'fdinfo') {
-      const info: ProcFile = { kind: 'file', mode: 0o444, read: (of) => descriptorInfo(of, fd) }
-      return { kind: 'file', path: `${path}/fdinfo/${fd}`, mode: S.IFREG | 0o444, task, row: info }
-    }
-    return this.#descriptor(caller, task, `${path}/fd/${fd}`, fd, deeper.slice(1), follow, full, links)
-  }
-
-  /** A link of fd/: followed, it is the file itself, wherever its name leads meanwhile. */
-  #descriptor(
-    caller: Task,
-    task: Task,
-    path: string,
-    fd: number,
-    rest: readonly string[],
-    follow: boolean,
-    full: string,
-    links: number,
-  ): Found {
-    const description = task.process.files.get(fd)!
-    const text = describe(task, description)
-    if (rest.length === 0 && !follow && !full.endsWith('/')) {
-      const access = description.flags & O.ACCMODE
-      const mode = (access === O.WRONLY ? 0 : 0o500) | (access === O.RDONLY ? 0 : 0o300)
-      return { kind: 'link', path, mode: S.IFLNK | mode, task, text }
-    }
-    if (rest.length > 0) {
-      const target = [text, ...rest].join('/')
-      return this.#walk(caller, target, follow, links + 1) ?? { kind: 'other', cwd: '/', path: target }
-    }
-    let hostFd = -1
-    if (description instanceof HostFile) hostFd = description.fd
-    else if (description instanceof StorageFile)
-      hostFd = description.storage.descriptor(description.handle, !description.readable)
-    else if (description.pollFd >= 0) hostFd = description.pollFd
-    return hostFd < 0 ? err(E.NOENT) : this.#ofHost(this.#kernel().host.nameOf(hostFd), [])
-  }
-
-  /** stat(2) of a node. */
-  fill(node: Node, out: FileStatus): void {
-    const { euid: uid, egid: gid } = node.task.process.credentials
-    const isOfProcess = PROCESS.test(node.path)
-    this.outside(() => this.#storage.stat('/', isOfProcess ? '/proc' : node.path, false, this.#status))
-    if (!isOfProcess) {
-      Object.assign(out, this.#status)
-      return
-    }
-    Object.assign(out, this.#status, { mode: node.mode, uid, gid, nlink: 1, size: 0, blocks: 0, rdev: 0 })
-    if (node.kind === 'directory') out.nlink = 2
-    // Since Linux 6.2 it counts them (proc_fd_getattr).
-    if (node.kind === 'directory' && node.path.endsWith('/fd')) out.size = node.list().length
-    if (node.kind === 'link') out.size = 64
-    out.ino = inodeOf(node.path)
-  }
-}
-
-const typeOf = (row: ProcRow): number => (row.kind === 'link' ? DT.LNK : row.kind === 'directory' ? DT.DIR : DT.REG)
-
-/** A number for a path: FNV-1a, above the inodes that the host's proc file system gives out first. */
-function inodeOf(path: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < path.length; at++) hash = Math.imul(hash ^ path.charCodeAt(at), 0x01000193)
-  return 2 ** 32 + (hash >>> 0)
-}
-
-/** Components without dots; '..' goes up by name. */
-function normal(path: string): string[] {
-  const parts: string[] = []
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue
-    if (part === '..') parts.pop()
-    else parts.push(part)
-  }
-  return parts
-}
 
 /** Files that no mapping can have. */
 export const isProcHandle = ({ key }: FileHandle): boolean => key.startsWith('proc:')
@@ -326,6 +34,7 @@ function accessOf(node: Node, mode: number): number {
 export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
   const tree = new ProcTree(storage, kernel)
   const opened = new Map<string, OpenNode>()
+  const status = newFileStatus()
   let lastKey = 0
 
   const open: Storage['open'] = (cwd, path, flags, mode) => {
@@ -333,6 +42,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     const found = tree.find(cwd, path, (flags & O.NOFOLLOW) === 0 && !exclusive)
     if (typeof found === 'number') return found
     if (found.kind === 'other') return tree.outside(() => storage.open(found.cwd, found.path, flags, mode))
+    if (found.kind === 'opened') return releasing(found.handle, () => storage.reopen(found.handle, flags))
     if (exclusive) return err(E.EXIST)
     const isPath = (flags & O.PATH) !== 0
     if (found.kind === 'link' && !isPath) return err(E.LOOP)
@@ -347,109 +57,88 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     return { kind: 'file', handle: { key, path: found.path }, status }
   }
 
-  /** Calls that only ask about a path. */
-  const asking = <T>(
-    cwd: string,
-    path: string,
-    follow: boolean,
-    ours: (node: Node) => T,
-    others: (cwd: string, path: string) => T,
-  ) => {
-    const found = tree.find(cwd, path, follow)
-    if (typeof found === 'number') return found
-    return found.kind === 'other' ? tree.outside(() => others(found.cwd, found.path)) : ours(found)
+  function releasing<T>(handle: FileHandle, use: () => T): T {
+    const result = use()
+    storage.release(handle)
+    return result
   }
+
+  /** A call on what a path names: on the path where it is the other storage's, else on the node or the open file that it comes to. */
+  const named = <Rest extends unknown[], T>(
+    follows: boolean | ((...rest: Rest) => boolean),
+    other: (cwd: string, path: string, ...rest: Rest) => T | number,
+    ofNode: (node: Node, ...rest: Rest) => T | number,
+    ofHandle: (handle: FileHandle, ...rest: Rest) => T | number,
+  ) => {
+    return (cwd: string, path: string, ...rest: Rest): T | number => {
+      const found = tree.find(cwd, path, typeof follows === 'boolean' ? follows : follows(...rest))
+      if (typeof found === 'number') return found
+      if (found.kind === 'other') return tree.outside(() => other(found.cwd, found.path, ...rest))
+      if (found.kind === 'opened') return releasing(found.handle, () => ofHandle(found.handle, ...rest))
+      return ofNode(found, ...rest)
+    }
+  }
+
+  const refuse = (errno: ErrnoNumber) => (): number => err(errno)
 
   const replaced: Partial<Storage> = {
     open,
-    directory: (cwd, path) =>
-      asking<string | number>(
-        cwd,
-        path,
-        true,
-        (node) => (node.kind === 'directory' ? node.path : err(E.NOTDIR)),
-        (otherCwd, otherPath) => storage.directory(otherCwd, otherPath),
-      ),
-    stat: (cwd, path, follow, out) =>
-      asking(
-        cwd,
-        path,
-        follow,
-        (node) => {
-          tree.fill(node, out)
-          return 0
-        },
-        (otherCwd, otherPath) => storage.stat(otherCwd, otherPath, follow, out),
-      ),
-    readlink: (cwd, path, into) =>
-      asking(
-        cwd,
-        path,
-        false,
-        (node) => {
-          if (node.kind !== 'link') return err(E.INVAL)
-          const bytes = bytesOfPath(node.text).subarray(0, into.length)
-          into.set(bytes)
-          return bytes.length
-        },
-        (otherCwd, otherPath) => storage.readlink(otherCwd, otherPath, into),
-      ),
-    access: (cwd, path, mode, flags) =>
-      asking(
-        cwd,
-        path,
-        true,
-        (node) => accessOf(node, mode),
-        (otherCwd, otherPath) => storage.access(otherCwd, otherPath, mode, flags),
-      ),
-    statfs: (cwd, path, out) =>
-      asking(
-        cwd,
-        path,
-        true,
-        () => storage.statfs('/', '/proc', out),
-        (otherCwd, otherPath) => storage.statfs(otherCwd, otherPath, out),
-      ),
-    chmod: (cwd, path, mode) =>
-      asking(
-        cwd,
-        path,
-        true,
-        () => err(E.PERM),
-        (otherCwd, otherPath) => storage.chmod(otherCwd, otherPath, mode),
-      ),
-    chown: (cwd, path, uid, gid, follow) =>
-      asking(
-        cwd,
-        path,
-        follow,
-        () => err(E.PERM),
-        (otherCwd, otherPath) => storage.chown(otherCwd, otherPath, uid, gid, follow),
-      ),
-    truncate: (cwd, path, length) =>
-      asking(
-        cwd,
-        path,
-        true,
-        () => err(E.ACCES),
-        (otherCwd, otherPath) => storage.truncate(otherCwd, otherPath, length),
-      ),
-    utimens: (cwd, path, atimeSec, atimeNsec, mtimeSec, mtimeNsec, follow) =>
-      asking(
-        cwd,
-        path,
-        follow,
-        () => err(E.PERM),
-        (otherCwd, otherPath) => storage.utimens(otherCwd, otherPath, atimeSec, atimeNsec, mtimeSec, mtimeNsec, follow),
-      ),
-    link: (oldCwd, oldPath, newCwd, newPath, follow) =>
-      asking(
-        oldCwd,
-        oldPath,
-        follow,
-        () => err(E.XDEV),
-        (otherCwd, otherPath) => storage.link(otherCwd, otherPath, newCwd, newPath, follow),
-      ),
+    directory: named<[], string>(
+      true,
+      storage.directory,
+      (node) => (node.kind === 'directory' ? node.path : err(E.NOTDIR)),
+      (handle) => {
+        const path = storage.pathOf(handle)
+        return typeof path === 'number' ? path : storage.directory('/', path)
+      },
+    ),
+    stat: named(
+      (follow) => follow,
+      storage.stat,
+      (node, _follow, out) => {
+        tree.fill(node, out)
+        return 0
+      },
+      (handle, _follow, out) => storage.statHandle(handle, out),
+    ),
+    readlink: named(
+      false,
+      storage.readlink,
+      (node, into) => {
+        if (node.kind !== 'link') return err(E.INVAL)
+        const bytes = bytesOfPath(node.text).subarray(0, into.length)
+        into.set(bytes)
+        return bytes.length
+      },
+      refuse(E.INVAL),
+    ),
+    access: named(true, storage.access, accessOf, storage.accessHandle),
+    statfs: named(true, storage.statfs, (_node, out) => storage.statfs('/', '/proc', out), storage.statfsHandle),
+    chmod: named(true, storage.chmod, refuse(E.PERM), storage.chmodHandle),
+    chown: named(
+      (_uid, _gid, follow) => follow,
+      storage.chown,
+      refuse(E.PERM),
+      (handle, uid, gid) => storage.chownHandle(handle, uid, gid),
+    ),
+    truncate: named(true, storage.truncate, refuse(E.ACCES), (handle, length) => {
+      const found = storage.statHandle(handle, status)
+      const kind = status.mode & S.IFMT
+      if (found < 0 || kind === S.IFREG) return found < 0 ? found : storage.truncateHandle(handle, length)
+      return err(kind === S.IFDIR ? E.ISDIR : E.INVAL)
+    }),
+    utimens: named(
+      (_atimeSec, _atimeNsec, _mtimeSec, _mtimeNsec, follow) => follow,
+      storage.utimens,
+      refuse(E.PERM),
+      (handle, ...times) => storage.utimensHandle(handle, times[0], times[1], times[2], times[3]),
+    ),
+    link: named(
+      (_cwd, _path, follow) => follow,
+      storage.link,
+      refuse(E.XDEV),
+      (handle, cwd, path) => storage.linkHandle(handle, cwd, path),
+    ),
   }
 
   /** Methods on handles: `ours` for a node that is open here. */
@@ -499,6 +188,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       }
       return length
     },
+    reopen: (handle, flags) => (own(handle) === undefined ? storage.reopen(handle, flags) : err(E.ACCES)),
     retain(handle) {
       const known = own(handle)
       return known === undefined ? storage.retain(handle) : ++known.references

@@ -11,6 +11,12 @@ export type Opened =
 
 export interface Storage {
   open(cwd: string, path: string, flags: number, mode: number): Opened | number
+  /** The file behind a handle opened again, as its permissions and mount allow: open(2) of a link in /proc/self/fd. */
+  reopen(handle: FileHandle, flags: number): Opened | number
+  /** A handle (one reference) of what a descriptor of the host has open; `path` is where it was opened. */
+  handleAt(fd: number, path: string): FileHandle | number
+  /** Whether nothing may change at a canonical path. */
+  isReadOnly(path: string): boolean
   directory(cwd: string, path: string): string | number
   /** Canonical path of an open file or directory, also after it was renamed. */
   pathOf(handle: FileHandle): string | number

@@ -1,7 +1,6 @@
 // Host descriptors of the files in use, keyed by handle. A handle says which file (device, inode, generation) and survives renames; the descriptors
 // keep unlinked files alive while somebody holds a reference. A handle that is not here is opened again at its path, and must be the same file there.
 // The generation is the birth time: an inode number used again has another one.
-import { E, err } from '../abi/errno.js'
 import { AT, O } from '../abi/fcntl.js'
 import type { FileStatus } from '../abi/stat.js'
 import type { Host } from '../host/host.js'
@@ -9,7 +8,6 @@ import type { FileHandle } from '../wire/layout.js'
 
 export interface OpenFile {
   readonly handle: FileHandle
-  readonly readOnly: boolean
   references: number
   /** Descriptors by what they allow, -1 for not open; one O_RDWR descriptor may stand in two. */
   readFd: number
@@ -48,10 +46,10 @@ export class Handles {
   }
 
   /** Keeps `fd`, just opened with `flags`, for the file; adds no reference. */
-  add(key: string, path: string, readOnly: boolean, fd: number, flags: number): OpenFile {
+  add(key: string, path: string, fd: number, flags: number): OpenFile {
     let file = this.#files.get(key)
     if (file === undefined) {
-      file = { handle: { key, path }, readOnly, references: 0, readFd: -1, writeFd: -1, appendFd: -1, pathFd: -1 }
+      file = { handle: { key, path }, references: 0, readFd: -1, writeFd: -1, appendFd: -1, pathFd: -1 }
       this.#files.set(key, file)
     }
     const isPath = (flags & O.PATH) !== 0
@@ -92,7 +90,6 @@ export class Handles {
   }
 
   #openFor(file: OpenFile, purpose: Purpose): number {
-    if (file.readOnly && (purpose === 'writeFd' || purpose === 'appendFd')) return err(E.ROFS)
     // The file itself again, whatever its name is now: proc(5), /proc/pid/fd.
     const fd = this.#host.openat(AT.FDCWD, this.#host.nameOf(anyOf(file)), FLAGS[purpose], 0)
     if (fd >= 0) file[purpose] = fd

@@ -38,3 +38,14 @@ export function normalise(path: string): string {
 export function join(directory: string, name: string): string {
   return directory === '/' ? `/${name}` : `${directory}/${name}`
 }
+
+/** The deepest of the mounts that a canonical path is on. */
+export function mountOf(mounts: readonly Mount[], path: string): Mount {
+  let best = mounts[0]!
+  for (const mount of mounts) {
+    const { target } = mount
+    const holds = target === '/' || path === target || path.startsWith(`${target}/`)
+    if (holds && target.length >= best.target.length) best = mount
+  }
+  return best
+}

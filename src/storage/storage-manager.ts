@@ -10,7 +10,7 @@ import type { Host } from '../host/host.js'
 import type { FileHandle } from '../wire/layout.js'
 import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
-import { componentsOf, type Mount, normalise } from './mounts.js'
+import { componentsOf, type Mount, mountOf, normalise } from './mounts.js'
 import { type Last, type Root, Walk } from './walk.js'
 
 export interface StorageOptions {
@@ -25,6 +25,14 @@ export interface StorageOptions {
 export type Opened =
   | { readonly kind: 'file'; readonly handle: FileHandle; readonly status: FileStatus }
   | { readonly kind: 'device'; readonly fd: number; readonly status: FileStatus; readonly path: string }
+
+/** What is to be opened: a name in a directory, and what the guest calls it. */
+interface Place {
+  readonly dirfd: number
+  readonly name: string
+  readonly path: string
+  readonly mount: Mount
+}
 
 /** Where an append ended. */
 export interface AppendEnd {
@@ -48,14 +56,16 @@ export class StorageManager {
   #status = newFileStatus()
   /** Where the host had the sources of the mounts at the start. */
   readonly #exports: readonly { readonly source: string; readonly target: string }[]
+  readonly #mounts: readonly Mount[]
 
   /** Throws when a root or mount source cannot be opened: that is the command line's error. */
   constructor(options: StorageOptions) {
     const { host } = options
     this.#host = host
     const root: Mount = { source: options.root ?? '/', target: '/', readOnly: options.readOnly ?? false }
-    this.#confined = options.root !== undefined || (options.mounts ?? []).length > 0
-    const roots = [root, ...(options.mounts ?? [])].map((mount): Root => {
+    this.#confined = options.root !== undefined || root.readOnly || (options.mounts ?? []).length > 0
+    this.#mounts = [root, ...(options.mounts ?? [])]
+    const roots = this.#mounts.map((mount): Root => {
       const fd = host.openat(AT.FDCWD, mount.source, O.PATH | O.DIRECTORY | O.CLOEXEC, 0)
       if (fd < 0) throw new Error(`cannot export ${mount.source}: ${errnoName(fd)}`)
       return { mount, fd, components: componentsOf(mount.target) }
@@ -64,7 +74,7 @@ export class StorageManager {
     this.#walk = new Walk(host, roots, this.#confined)
     this.#otherWalk = new Walk(host, roots, this.#confined)
     this.#directories = new Directories(host)
-    this.#handles = new Handles(host, (handle) => this.#reopen(handle))
+    this.#handles = new Handles(host, (handle) => this.#lookUp(handle))
   }
 
   /** open(2). */
@@ -72,30 +82,86 @@ export class StorageManager {
     const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL)
     const last = (flags & O.CREAT) !== 0 && DIRECTORY_NAME.test(path) ? 'name' : follow ? 'follow' : 'nofollow'
     return this.#at(cwd, path, last, (walk) => {
-      if (walk.readOnly && (flags & O.PATH) === 0 && (flags & WRITING) !== 0) {
-        const refused = this.#refuseWriting(walk, flags)
-        if (refused !== 0) return refused
-      }
       let hostFlags = (flags & PASSED) | walk.openFlags | ALWAYS
       if (walk.mustBeDirectory && (flags & O.CREAT) === 0) hostFlags |= O.DIRECTORY
       else if (walk.mustBeDirectory && this.#confined)
-        return err((flags & O.EXCL) !== 0 && DOTS.has(lastOf(path)) ? E.EXIST : E.ISDIR)
-      if ((flags & O.PATH) !== 0) hostFlags &= O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
-      const fd = this.#host.openat(walk.dirfd, walk.name, hostFlags, mode)
-      return fd < 0 ? fd : this.#opened(walk, fd, hostFlags)
+        return err((flags & O.EXCL) !== 0 && walk.dots !== '' ? E.EXIST : E.ISDIR)
+      return this.#openAt(walk, hostFlags, mode)
     })
   }
 
-  /** A read-only mount lets O_CREAT pass for a file that exists and is only read. */
-  #refuseWriting(walk: Walk, flags: number): number {
-    const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
-    if (found < 0) return (flags & O.CREAT) !== 0 && found === -E.NOENT ? err(E.ROFS) : found
-    const kind = this.#status.mode & S.IFMT
-    const harmless = (flags & (O.ACCMODE | O.TRUNC)) === 0 || (kind !== S.IFREG && kind !== S.IFDIR)
-    return harmless ? 0 : err(E.ROFS)
+  /** Opens what a handle names for the flags of another open(2): its permissions and its mount decide. */
+  reopen(handle: FileHandle, flags: number): Opened | number {
+    return this.#withFd(handle, (fd) => {
+      const found = this.#host.fstat(fd, this.#status)
+      if (found < 0) return found
+      const kind = this.#status.mode & S.IFMT
+      const isPath = (flags & O.PATH) !== 0
+      if (kind === S.IFLNK && !isPath) return err(E.LOOP)
+      if (kind === S.IFDIR && !isPath && (flags & O.CREAT) !== 0) return err(E.ISDIR)
+      const place: Place = {
+        dirfd: AT.FDCWD,
+        name: this.#host.nameOf(fd),
+        path: handle.path,
+        mount: this.#mountOf(handle),
+      }
+      const given = O.ACCMODE | O.TRUNC | O.DIRECTORY | O.NOATIME | O.SYNC | O.PATH
+      return this.#openAt(place, (flags & given) | ALWAYS, 0)
+    })
   }
 
-  #opened(walk: Walk, fd: number, hostFlags: number): Opened | number {
+  handleAt(fd: number, path: string): FileHandle | number {
+    const again = this.#host.openat(AT.FDCWD, this.#host.nameOf(fd), O.PATH | O.CLOEXEC, 0)
+    if (again < 0) return again
+    const found = this.#host.fstat(again, this.#status)
+    if (found < 0) {
+      this.#host.close(again)
+      return found
+    }
+    const at = path === '' ? this.#host.describe(fd) : path
+    const { handle } = this.#handles.add(keyOf(this.#status), at, again, O.PATH)
+    this.#handles.retain(handle)
+    return { key: handle.key, path: at }
+  }
+
+  isReadOnly(path: string): boolean {
+    return this.#mountOf({ path }).readOnly
+  }
+
+  #openAt(place: Place, flags: number, mode: number): Opened | number {
+    let hostFlags = flags
+    if ((flags & O.PATH) !== 0) hostFlags &= O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
+    else if (place.mount.readOnly && (flags & WRITING) !== 0) {
+      const refused = this.#refuseWriting(place, flags)
+      if (refused !== 0) return refused
+      hostFlags &= ~O.CREAT
+    }
+    const fd = this.#host.openat(place.dirfd, place.name, hostFlags, mode)
+    return fd < 0 ? fd : this.#opened(place, fd, hostFlags)
+  }
+
+  /**
+   * 0 when a read-only mount lets it pass: FIFOs and devices, and O_CREAT of a file that is there and only read. Everything else that is wrong
+   * comes before EROFS (do_open, do_dentry_open, fs/open.c).
+   */
+  #refuseWriting({ dirfd, name }: Place, flags: number): number {
+    const found = this.#host.fstatat(dirfd, name, (flags & O.NOFOLLOW) !== 0 ? AT.SYMLINK_NOFOLLOW : 0, this.#status)
+    const creates = (flags & O.CREAT) !== 0
+    if (found < 0) return creates && found === -E.NOENT ? err(E.ROFS) : found
+    if (creates && (flags & O.EXCL) !== 0) return err(E.EXIST)
+    const kind = this.#status.mode & S.IFMT
+    if (kind === S.IFDIR && creates) return err(E.ISDIR)
+    if ((flags & O.TMPFILE) === O.TMPFILE) return err(kind === S.IFDIR ? E.ROFS : E.NOTDIR)
+    const writes = (flags & (O.ACCMODE | O.TRUNC)) !== 0
+    if (!writes || (kind !== S.IFREG && kind !== S.IFDIR)) return 0
+    const write = (flags & O.ACCMODE) === O.RDONLY ? O.RDWR : 0
+    const fd = this.#host.openat(dirfd, name, (flags & ~(O.CREAT | O.TRUNC)) | write, 0)
+    if (fd < 0) return fd
+    this.#host.close(fd)
+    return err(E.ROFS)
+  }
+
+  #opened(place: Place, fd: number, hostFlags: number): Opened | number {
     const status = newFileStatus()
     const result = this.#host.fstat(fd, status)
     if (result < 0) {
@@ -104,10 +170,10 @@ export class StorageManager {
     }
     const kind = status.mode & S.IFMT
     if (kind !== S.IFREG && kind !== S.IFDIR && (hostFlags & O.PATH) === 0) {
-      return { kind: 'device', fd, status, path: walk.path }
+      return { kind: 'device', fd, status, path: place.path }
     }
-    const path = kind === S.IFDIR ? this.#directoryPath(walk, fd) : walk.path
-    const file = this.#handles.add(keyOf(status), path, walk.readOnly, fd, hostFlags)
+    const path = kind === S.IFDIR ? this.#directoryPath(place, fd) : place.path
+    const file = this.#handles.add(keyOf(status), path, fd, hostFlags)
     file.references++
     // Opened under another name than before: the handle says this one.
     const handle = file.handle.path === path ? file.handle : { key: file.handle.key, path }
@@ -115,8 +181,8 @@ export class StorageManager {
   }
 
   /** Canonical path of a directory; the host knows it where it resolved the path. */
-  #directoryPath(walk: Walk, fd: number): string {
-    return this.#confined ? walk.path : (this.#hostPath(fd) ?? walk.path)
+  #directoryPath({ path }: Place, fd: number): string {
+    return this.#confined ? path : (this.#hostPath(fd) ?? path)
   }
 
   /** Where the host says that a descriptor is. */
@@ -124,7 +190,7 @@ export class StorageManager {
     return this.#host.describe(fd) || null
   }
 
-  #reopen(handle: FileHandle): OpenFile | number {
+  #lookUp(handle: FileHandle): OpenFile | number {
     return this.#at('/', handle.path, 'follow', (walk) => {
       const flags = O.RDONLY | walk.openFlags | ALWAYS
       const fd = this.#host.openat(walk.dirfd, walk.name, flags, 0)
@@ -133,7 +199,7 @@ export class StorageManager {
         this.#host.close(fd)
         return err(E.STALE)
       }
-      return this.#handles.add(handle.key, handle.path, walk.readOnly, fd, flags)
+      return this.#handles.add(handle.key, handle.path, fd, flags)
     })
   }
 
@@ -174,13 +240,13 @@ export class StorageManager {
   }
 
   write(handle: FileHandle, offset: number, from: Uint8Array): number {
-    const fd = this.#handles.fd(handle, 'writeFd')
+    const fd = this.#toWrite(handle, 'writeFd')
     return fd < 0 ? fd : this.#host.pwrite(fd, from, offset)
   }
 
   /** Writes at the end of the file, atomically; `out.end` is where the data then ends. */
   append(handle: FileHandle, from: Uint8Array, out: AppendEnd): number {
-    const fd = this.#handles.fd(handle, 'appendFd')
+    const fd = this.#toWrite(handle, 'appendFd')
     if (fd < 0) return fd
     const written = this.#host.write(fd, from)
     if (written >= 0) out.end = this.#host.lseek(fd, 0, 1)
@@ -198,7 +264,7 @@ export class StorageManager {
 
   /** The host descriptor of a file for calls this class does not have (flock, fallocate, xattr); it stays the cache's. */
   descriptor(handle: FileHandle, writing: boolean): number {
-    return this.#handles.fd(handle, writing ? 'writeFd' : 'readFd')
+    return writing ? this.#toWrite(handle, 'writeFd') : this.#handles.fd(handle, 'readFd')
   }
 
   /** One that names the file and may be O_PATH; it stays the cache's. */
@@ -212,24 +278,21 @@ export class StorageManager {
   }
 
   accessHandle(handle: FileHandle, mode: number, flags: number): number {
-    const file = this.#handles.file(handle)
-    if (typeof file === 'number') return file
-    const result = this.#withFd(handle, (fd) =>
-      this.#host.faccessat(AT.FDCWD, this.#host.nameOf(fd), mode, flags & AT.EACCESS),
-    )
-    return result === 0 && file.readOnly && (mode & 2) !== 0 ? err(E.ROFS) : result
+    return this.#withFd(handle, (fd) => this.#accessOf(fd, this.#mountOf(handle), mode, flags))
   }
 
   linkHandle(handle: FileHandle, cwd: string, path: string): number {
-    return this.#makingAt(cwd, path, false, (walk) =>
-      this.#changing(handle, (fd) =>
-        this.#host.linkat(AT.FDCWD, this.#host.nameOf(fd), walk.dirfd, walk.name, AT.SYMLINK_FOLLOW),
+    return this.#at(cwd, path, 'name', (walk) =>
+      this.#making(walk, false, this.#mountOf(handle), () =>
+        this.#withFd(handle, (fd) =>
+          this.#host.linkat(AT.FDCWD, this.#host.nameOf(fd), walk.dirfd, walk.name, AT.SYMLINK_FOLLOW),
+        ),
       ),
     )
   }
 
   truncateHandle(handle: FileHandle, length: number): number {
-    const fd = this.#handles.fd(handle, 'writeFd')
+    const fd = this.#toWrite(handle, 'writeFd')
     return fd < 0 ? fd : this.#host.ftruncate(fd, length)
   }
 
@@ -248,11 +311,11 @@ export class StorageManager {
   }
 
   chmodHandle(handle: FileHandle, mode: number): number {
-    return this.#changing(handle, (fd) => this.#host.fchmod(fd, mode))
+    return this.#changing(handle, (fd) => this.#host.fchmodat(AT.FDCWD, this.#host.nameOf(fd), mode, 0))
   }
 
   chownHandle(handle: FileHandle, uid: number, gid: number): number {
-    return this.#changing(handle, (fd) => this.#host.fchown(fd, uid, gid))
+    return this.#changing(handle, (fd) => this.#host.fchownat(AT.FDCWD, this.#host.nameOf(fd), uid, gid, 0))
   }
 
   utimensHandle(handle: FileHandle, atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): number {
@@ -277,15 +340,22 @@ export class StorageManager {
     return this.#handles.count
   }
 
-  #withFd(handle: FileHandle, call: (fd: number) => number): number {
+  #withFd<T>(handle: FileHandle, call: (fd: number) => T): T | number {
     const fd = this.#handles.anyFd(handle)
     return fd < 0 ? fd : call(fd)
   }
 
   #changing(handle: FileHandle, call: (fd: number) => number): number {
-    const file = this.#handles.file(handle)
-    if (typeof file === 'number') return file
-    return file.readOnly ? err(E.ROFS) : this.#withFd(handle, call)
+    return this.#withFd(handle, (fd) => (this.#mountOf(handle).readOnly ? err(E.ROFS) : call(fd)))
+  }
+
+  /** Read-only is the mount's that the file was opened on, not the file's. */
+  #toWrite(handle: FileHandle, purpose: 'writeFd' | 'appendFd'): number {
+    return this.#mountOf(handle).readOnly ? err(E.ROFS) : this.#handles.fd(handle, purpose)
+  }
+
+  #mountOf({ path }: { readonly path: string }): Mount {
+    return this.#mounts.length === 1 ? this.#mounts[0]! : mountOf(this.#mounts, path)
   }
 
   // By path
@@ -301,10 +371,17 @@ export class StorageManager {
   }
 
   access(cwd: string, path: string, mode: number, flags: number): number {
-    return this.#onFile(cwd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0, false, (walk, name) => {
-      const result = this.#host.faccessat(AT.FDCWD, name, mode, flags & AT.EACCESS)
-      return result === 0 && walk.readOnly && (mode & 2) !== 0 ? err(E.ROFS) : result
-    })
+    return this.#onFile(cwd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0, false, (walk, _name, fd) =>
+      this.#accessOf(fd, walk.mount, mode, flags),
+    )
+  }
+
+  /** A read-only mount has FIFOs and devices that can be written to (do_faccessat, fs/open.c). */
+  #accessOf(fd: number, mount: Mount, mode: number, flags: number): number {
+    const result = this.#host.faccessat(AT.FDCWD, this.#host.nameOf(fd), mode, flags & AT.EACCESS)
+    if (result < 0 || (mode & W_OK) === 0 || !mount.readOnly) return result
+    const found = this.#host.fstat(fd, this.#status)
+    return found < 0 ? found : IS_SPECIAL.has(this.#status.mode & S.IFMT) ? 0 : err(E.ROFS)
   }
 
   statfs(cwd: string, path: string, out: FileSystemStatus): number {
@@ -338,19 +415,21 @@ export class StorageManager {
   }
 
   truncate(cwd: string, path: string, length: number): number {
-    const opened = this.open(cwd, path, O.WRONLY, 0)
-    if (typeof opened === 'number') return opened
-    if (opened.kind === 'device') {
-      this.#host.close(opened.fd)
-      return err(E.INVAL)
-    }
-    const result = this.truncateHandle(opened.handle, length)
-    this.release(opened.handle)
-    return result
+    return this.#at(cwd, path, 'follow', (walk) => {
+      const found = this.#host.fstatat(walk.dirfd, walk.name, this.#confined ? AT.SYMLINK_NOFOLLOW : 0, this.#status)
+      if (found < 0) return found
+      const kind = this.#status.mode & S.IFMT
+      if (kind !== S.IFREG) return err(kind === S.IFDIR ? E.ISDIR : E.INVAL)
+      if (walk.mount.readOnly) return err(E.ROFS)
+      const fd = this.#host.openat(walk.dirfd, walk.name, O.WRONLY | ALWAYS | walk.openFlags, 0)
+      if (fd < 0) return fd
+      const result = this.#host.ftruncate(fd, length)
+      this.#host.close(fd)
+      return result
+    })
   }
 
   mkdir(cwd: string, path: string, mode: number): number {
-    if (this.#confined && DOTS.has(lastOf(path))) return this.#dots(cwd, path, err(E.EXIST))
     return this.#makingAt(cwd, path, true, (walk) => this.#host.mkdirat(walk.dirfd, walk.name, mode))
   }
 
@@ -366,74 +445,72 @@ export class StorageManager {
   }
 
   unlink(cwd: string, path: string): number {
-    if (path.endsWith('/')) return this.#kindAt(cwd, path, (isDirectory) => err(isDirectory ? E.ISDIR : E.NOTDIR))
-    return this.#changingAt(cwd, path, 'name', (walk) => this.#host.unlinkat(walk.dirfd, walk.name, 0))
+    return this.#at(cwd, path, 'name', (walk) => {
+      if (walk.dots !== '') return err(E.ISDIR)
+      if (walk.mount.readOnly) return err(E.ROFS)
+      const kind = this.#confined && walk.mustBeDirectory ? this.#kindOf(walk) : 0
+      if (kind !== 0) return kind < 0 ? kind : err(kind === S.IFDIR ? E.ISDIR : E.NOTDIR)
+      return this.#host.unlinkat(walk.dirfd, walk.name, 0)
+    })
   }
 
   rmdir(cwd: string, path: string): number {
-    if (lastOf(path) === '.') return this.#dots(cwd, path, err(E.INVAL))
-    if (lastOf(path) === '..') return this.#dots(cwd, path, err(E.NOTEMPTY))
-    return this.#changingAt(cwd, path, 'name', (walk) =>
-      walk.isMountPoint ? err(E.BUSY) : this.#host.unlinkat(walk.dirfd, walk.name, AT.REMOVEDIR),
-    )
+    return this.#at(cwd, path, 'name', (walk) => {
+      if (walk.dots !== '') return err(walk.dots === '.' ? E.INVAL : walk.dots === '..' ? E.NOTEMPTY : E.BUSY)
+      if (walk.isMountPoint) return err(E.BUSY)
+      return walk.mount.readOnly ? err(E.ROFS) : this.#host.unlinkat(walk.dirfd, walk.name, AT.REMOVEDIR)
+    })
   }
 
   /** renameat2(2). */
   rename(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number {
-    const renamed = (from: Walk, to: Walk): number =>
-      this.#host.renameat2(from.dirfd, from.name, to.dirfd, to.name, flags)
-    if (!this.#confined) return this.#between(oldCwd, oldPath, newCwd, newPath, 'name', renamed)
-    const exists = err((flags & RENAME.NOREPLACE) !== 0 ? E.EXIST : E.BUSY)
-    if (DOTS.has(lastOf(oldPath))) return this.#dots(oldCwd, oldPath, err(E.BUSY))
-    if (DOTS.has(lastOf(newPath))) return this.#dots(newCwd, newPath, exists)
-    const refused = this.#renameOfSlashes(oldCwd, oldPath, newCwd, newPath, flags)
-    if (refused < 0) return refused
-    const [from, to] = [withoutSlashes(oldPath), withoutSlashes(newPath)]
-    return this.#between(oldCwd, from, newCwd, to, 'name', (from, to) =>
-      from.isMountPoint || to.isMountPoint ? (to.isMountPoint ? exists : err(E.BUSY)) : renamed(from, to),
-    )
+    return this.#between(oldCwd, oldPath, newCwd, newPath, 'name', (from, to) => {
+      const refused = this.#confined ? this.#refuseRename(from, to, flags) : 0
+      return refused < 0 ? refused : this.#host.renameat2(from.dirfd, from.name, to.dirfd, to.name, flags)
+    })
   }
 
-  /** Only directories have names that end in a slash; a link there is not followed (do_renameat2, fs/namei.c). */
-  #renameOfSlashes(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number {
-    const [oldSlash, newSlash] = [oldPath.endsWith('/'), newPath.endsWith('/')]
-    if (!oldSlash && !newSlash) return 0
-    const kind = (isDirectory: boolean): number => (isDirectory ? 1 : 0)
-    const from = this.#kindAt(oldCwd, oldPath, kind)
-    if (from < 0) return from
-    const to = this.#kindAt(newCwd, newPath, kind)
+  /** What do_renameat2 (fs/namei.c) finds before it looks at the file system, in its order. A link before a slash is not followed. */
+  #refuseRename(from: Walk, to: Walk, flags: number): number {
+    const exists = err((flags & RENAME.NOREPLACE) !== 0 ? E.EXIST : E.BUSY)
+    const named = from.dots === '' && to.dots === ''
+    if (named && (from.isMountPoint || to.isMountPoint)) return to.isMountPoint ? exists : err(E.BUSY)
+    if (from.mount !== to.mount) return err(E.XDEV)
+    if (!named) return from.dots !== '' ? err(E.BUSY) : exists
+    if (to.mount.readOnly) return err(E.ROFS)
+    if (!from.mustBeDirectory && !to.mustBeDirectory) return 0
+    const old = this.#kindOf(from)
+    if (old < 0) return old
+    const replaced = this.#kindOf(to)
     const exchanges = (flags & RENAME.EXCHANGE) !== 0
-    if (to >= 0 && (flags & RENAME.NOREPLACE) !== 0) return err(E.EXIST)
-    if (exchanges && to <= 0 && newSlash) return to < 0 ? to : err(E.NOTDIR)
-    return from === 0 && (oldSlash || (newSlash && !exchanges)) ? err(E.NOTDIR) : 0
+    if (replaced >= 0 && (flags & RENAME.NOREPLACE) !== 0) return err(E.EXIST)
+    if (exchanges && to.mustBeDirectory && replaced !== S.IFDIR) return replaced < 0 ? replaced : err(E.NOTDIR)
+    return old !== S.IFDIR && (from.mustBeDirectory || !exchanges) ? err(E.NOTDIR) : 0
   }
 
   /** linkat(2); `follow` is AT_SYMLINK_FOLLOW. */
   link(oldCwd: string, oldPath: string, newCwd: string, newPath: string, follow: boolean): number {
     const flags = follow && !this.#confined ? AT.SYMLINK_FOLLOW : 0
     return this.#between(oldCwd, oldPath, newCwd, newPath, follow ? 'follow' : 'nofollow', (from, to) => {
-      const refused = this.#nameOfSlash(to)
-      return refused < 0 ? refused : this.#host.linkat(from.dirfd, from.name, to.dirfd, to.name, flags)
+      const found = this.#confined ? this.#kindOf(from) : 0
+      if (found < 0) return found
+      return this.#making(to, false, from.mount, () =>
+        this.#host.linkat(from.dirfd, from.name, to.dirfd, to.name, flags),
+      )
     })
   }
 
   /** Only a directory can be made by a name that ends in a slash: what is there is EEXIST (filename_create, fs/namei.c). */
   #nameOfSlash(walk: Walk): number {
     if (!this.#confined || !walk.mustBeDirectory) return 0
-    const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
+    const found = this.#kindOf(walk)
     return found < 0 ? found : err(E.EXIST)
   }
 
-  /** What is there, without following a link at the end. */
-  #kindAt(cwd: string, path: string, answer: (isDirectory: boolean) => number): number {
-    const found = this.stat(cwd, withoutSlashes(path), false, this.#status)
-    return found < 0 ? found : answer((this.#status.mode & S.IFMT) === S.IFDIR)
-  }
-
-  /** The answer for a path that ends in a dot name: its errno, if there is such a directory to begin with. */
-  #dots(cwd: string, path: string, errno: number): number {
-    const parent = this.directory(cwd, path.slice(0, path.lastIndexOf('/') + 1) || '.')
-    return typeof parent === 'number' ? parent : errno
+  /** Kind of what a confined walk found (S_IFMT), or a negative errno. */
+  #kindOf(walk: Walk): number {
+    const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
+    return found < 0 ? found : this.#status.mode & S.IFMT
   }
 
   #at<T>(cwd: string, path: string, last: Last, use: (walk: Walk) => T): T | number {
@@ -446,7 +523,7 @@ export class StorageManager {
 
   #changingAt(cwd: string, path: string, last: Last, use: (walk: Walk) => number): number {
     return this.#at(cwd, path, last, (walk) => {
-      if (!walk.readOnly) return use(walk)
+      if (!walk.mount.readOnly) return use(walk)
       const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
       return found < 0 ? found : err(E.ROFS)
     })
@@ -454,14 +531,18 @@ export class StorageManager {
 
   /** For calls that make a name: one that exists is EEXIST, also on a read-only mount. */
   #makingAt(cwd: string, path: string, directory: boolean, use: (walk: Walk) => number): number {
-    return this.#at(cwd, path, 'name', (walk) => {
-      if (walk.name === '.') return err(E.EXIST)
-      const refused = directory ? 0 : this.#nameOfSlash(walk)
-      if (refused < 0) return refused
-      if (!walk.readOnly) return use(walk)
-      const found = this.#host.fstatat(walk.dirfd, walk.name, AT.SYMLINK_NOFOLLOW, this.#status)
-      return found === -E.NOENT ? err(E.ROFS) : found < 0 ? found : err(E.EXIST)
-    })
+    return this.#at(cwd, path, 'name', (walk) => this.#making(walk, directory, walk.mount, () => use(walk)))
+  }
+
+  /** A name for something that is on the mount `of` (filename_create and do_linkat, fs/namei.c). */
+  #making(walk: Walk, directory: boolean, of: Mount, use: () => number): number {
+    if (walk.name === '.') return err(E.EXIST)
+    const refused = directory ? 0 : this.#nameOfSlash(walk)
+    if (refused < 0) return refused
+    if (!walk.mount.readOnly && walk.mount === of) return use()
+    const found = this.#kindOf(walk)
+    if (found !== -E.NOENT) return found < 0 ? found : err(E.EXIST)
+    return err(walk.mount.readOnly ? E.ROFS : E.XDEV)
   }
 
   /** Calls that the host can only make on a name are made on the descriptor's, so that no link can come in between. */
@@ -477,7 +558,7 @@ export class StorageManager {
       const directory = walk.mustBeDirectory ? O.DIRECTORY : 0
       const fd = this.#host.openat(walk.dirfd, walk.name, O.PATH | O.CLOEXEC | nofollow | directory, 0)
       if (fd < 0) return fd
-      const result = changing && walk.readOnly ? err(E.ROFS) : use(walk, this.#host.nameOf(fd), fd)
+      const result = changing && walk.mount.readOnly ? err(E.ROFS) : use(walk, this.#host.nameOf(fd), fd)
       this.#host.close(fd)
       return result
     })
@@ -493,25 +574,17 @@ export class StorageManager {
   ): number {
     return this.#at(oldCwd, oldPath, last, (from) => {
       const to = this.#otherWalk
-      let result = to.resolve(newCwd, newPath, 'name')
-      if (result === 0 && from.source !== to.source) result = err(E.XDEV)
-      else if (result === 0 && (from.readOnly || to.readOnly)) result = err(E.ROFS)
-      else if (result === 0) result = use(from, to)
+      const result = to.resolve(newCwd, newPath, 'name')
+      const value = result < 0 ? result : use(from, to)
       to.done()
-      return result
+      return value
     })
   }
 }
 
+const W_OK = 2
+/** Kinds of files that are written to without a change of their file system. */
+const IS_SPECIAL: ReadonlySet<number> = new Set([S.IFIFO, S.IFCHR, S.IFBLK, S.IFSOCK])
+
 /** A path that only a directory has. */
 const DIRECTORY_NAME = /(?:^|\/)\.?$/
-
-/** Names of what is there already; the empty one is the root. */
-const DOTS: ReadonlySet<string> = new Set(['.', '..', ''])
-const withoutSlashes = (path: string): string => path.replace(/(?<=.)\/+$/, '')
-
-/** The last component as it is written. */
-function lastOf(path: string): string {
-  const name = withoutSlashes(path)
-  return name.slice(name.lastIndexOf('/') + 1)
-}

@@ -46,19 +46,21 @@ export class Walk {
   name = ''
   /** Canonical guest path of the result (unconfined: as written). */
   path = ''
-  readOnly = false
+  /** The mount it is on: renames and links stay within one. */
+  mount: Mount
   /** The path ended in a slash or a dot: it must be a directory. Confined, it is one, unless the walk was for a name. */
   mustBeDirectory = false
+  /** A confined walk for a name ended in one that is there already: '.', '..', or '/' for the root's. Otherwise ''. */
+  dots: '' | '.' | '..' | '/' = ''
   /** The result is the root of this mount, if it is one. */
   isMountPoint = false
-  /** Source of the mount the result is on: renames and links stay within one. */
-  source = ''
 
   /** `roots[0]` is '/'. */
   constructor(host: Host, roots: readonly Root[], confined: boolean) {
     this.#host = host
     this.#roots = roots
     this.#confined = confined
+    this.mount = roots[0]!.mount
   }
 
   /** Flags to add when the result is opened: the links are resolved already. */
@@ -71,13 +73,15 @@ export class Walk {
     if (path === '') return err(E.NOENT)
     if (path.length >= PATH_MAX) return err(E.NAMETOOLONG)
     this.mustBeDirectory = path.endsWith('/') || path.endsWith('/.') || path === '.'
-    if (this.#confined) return this.#walk(cwd, path, last)
+    if (this.#confined) {
+      this.dots = last === 'name' ? dotsOf(path) : ''
+      return this.#walk(cwd, path, this.dots === '' ? last : 'follow')
+    }
     this.dirfd = AT.FDCWD
     this.name = path.startsWith('/') ? path : join(cwd, path)
     this.path = normalise(this.name)
-    this.readOnly = this.#roots[0]!.mount.readOnly
+    this.mount = this.#roots[0]!.mount
     this.isMountPoint = this.path === '/'
-    this.source = '/'
     return 0
   }
 
@@ -176,9 +180,16 @@ export class Walk {
     this.dirfd = here.fd
     this.name = name
     this.path = path
-    this.readOnly = here.root.mount.readOnly
+    this.mount = here.root.mount
     this.isMountPoint = name === '.' && path === here.root.mount.target
-    this.source = here.root.mount.source
     return 0
   }
+}
+
+/** The last component, where it is one of those that name what is there already. */
+function dotsOf(path: string): Walk['dots'] {
+  const end = path.length - (/\/+$/.exec(path)?.[0].length ?? 0)
+  if (end === 0) return '/'
+  const name = path.slice(path.lastIndexOf('/', end - 1) + 1, end)
+  return name === '.' || name === '..' ? name : ''
 }
