@@ -2,6 +2,6 @@
 // bundle.ts checks the code cache with it.
 
 /** The cache keeps this name, wherever the package is then installed. */
-export const BUNDLE_NAME = 'dist/start/cli/processor.js'
+export const BUNDLE_NAME = 'dist/start/cli/guest.js'
 
-export const wrapped = (bundle: string): string => `(function (require, __filename) {${bundle}\n})`
+export const wrapped = (bundle: string): string => `(function (module, require, __filename) {${bundle}\n})`

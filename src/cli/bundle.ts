@@ -35,6 +35,8 @@ const places: Plugin = {
         return { contents: text.replace(from, to) }
       })
     // Commands other than `run` are loaded from where tsc put them.
+    // The guest's part has V8's code cache.
+    onResolve({ filter: /^\.\/guest-run\.js$/ }, () => ({ path: `${compiled}cached-start.js` }))
     onResolve({ filter: /^\.\/(memory|syscalls|instructions|compare|disasm|completion)\.js$/ }, ({ path, importer }) =>
       importer.endsWith('/cli/commands.js') ? { path: `../../src/cli/${path}`, external: true } : null,
     )
@@ -73,15 +75,15 @@ function writeCodeCache(): void {
     env: { ...process.env, LEGO_WRITE_CODE_CACHE: '1' },
     stdio: 'ignore',
   })
-  if (status !== 0 || !existsSync(`${building}/cli/processor.cache`))
+  if (status !== 0 || !existsSync(`${building}/cli/guest.cache`))
     console.error('no code cache: lego does not run a program here; it starts more slowly without')
   else checkCodeCache()
 }
 
 /** A cache that V8 refuses, or without the functions that the run used, would go unnoticed: starts would only be slower. */
 function checkCodeCache(): void {
-  const cachedData = readFileSync(`${building}/cli/processor.cache`)
-  const source = wrapped(readFileSync(`${building}/cli/processor.js`, 'latin1'))
+  const cachedData = readFileSync(`${building}/cli/guest.cache`)
+  const source = wrapped(readFileSync(`${building}/cli/guest.js`, 'latin1'))
   const { cachedDataRejected } = new Script(source, { filename: BUNDLE_NAME, cachedData })
   if (cachedDataRejected) throw new Error('V8 refuses the code cache that it has just made')
   if (cachedData.length < source.length / 2)
@@ -92,9 +94,10 @@ rmSync(building, { recursive: true, force: true })
 mkdirSync(`${building}/cli`, { recursive: true })
 writeFileSync(`${building}/package.json`, '{ "type": "commonjs" }\n')
 await bundle('main', 'main')
-await bundle('cached-start', 'processor-worker')
-await bundle('processor-worker', 'processor')
+await bundle('guest-run', 'guest')
+await bundle('guest-worker', 'guest-worker')
 await bundle('vcpu-worker', 'vcpu-worker')
+await bundle('ticker', 'ticker')
 writeFileSync(`${building}/inputs.json`, JSON.stringify([...inputs]))
 writeCodeCache()
 rmSync(bundled, { recursive: true, force: true })

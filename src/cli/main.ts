@@ -1,11 +1,10 @@
 // The command line begins here: bin/lego imports this file. The commands are in commands.ts.
 import { readFileSync } from 'node:fs'
 import { COMMANDS } from './commands.js'
+import { isRefusal, NOT_STARTED } from './surroundings.js'
 
 const USAGE = 2
 const FAILED = 1
-/** The machine itself could not be put together. */
-const NOT_STARTED = 125
 
 function help(): string {
   const rows = COMMANDS.map(({ name, summary }) => `  lego ${name.padEnd(12)} ${summary}`)
@@ -23,13 +22,6 @@ function reportWriteErrors(): void {
     if (code !== 'EPIPE') process.stderr.write(`lego: stdout: ${message}\n`)
     process.exit(code === 'EPIPE' ? 0 : FAILED)
   })
-}
-
-/** What the surroundings do not give (memory, descriptors, a current directory) is one line; anything else is a bug and keeps its stack. */
-function isRefusal({ code, message }: Error & { code?: string }): boolean {
-  return (
-    code === 'ERR_WORKER_INIT_FAILED' || message.endsWith(', uv_cwd') || message.endsWith('could not allocate memory')
-  )
 }
 
 async function main([name, ...argv]: readonly string[]): Promise<number> {

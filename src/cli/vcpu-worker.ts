@@ -3,11 +3,11 @@ import { randomFillSync } from 'node:crypto'
 import { workerData } from 'node:worker_threads'
 import { Engine } from '../engine/engine.js'
 import { RemoteVcpu } from '../processor/remote-vcpu.js'
-import type { WorkerInput } from './processor-worker.js'
+import type { GuestInput } from './guest-thread.js'
 import { cpuOf } from './run-options.js'
 import { wakeHome } from './wake-home.js'
 
-export interface VcpuInput extends WorkerInput {
+export interface VcpuInput extends GuestInput {
   readonly vcpu: number
 }
 

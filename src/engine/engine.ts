@@ -68,6 +68,8 @@ export type EngineOptions = {
   readonly cpu?: CpuModel
   /** Entries into a block before it is compiled. */
   readonly hotThreshold?: number
+  /** Called before each region is compiled. */
+  readonly onCompile?: () => void
   /** Host stack that nested guest calls may take, in bytes. */
   readonly stackBytes?: number
   /** Longest run of instructions decoded as one block; 1 for `step`. */
@@ -104,6 +106,7 @@ export class Engine {
   readonly #run: (task: number, budget: number) => number
   readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
+  readonly #onCompile: () => void
   readonly #blockInstructions: number
   readonly #decoded = newDecoded()
   readonly #refused: Refused
@@ -145,6 +148,7 @@ export class Engine {
     const hub = options.hub ?? new WebAssembly.Module(interpreterBytes())
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize, handlersOf(hub))
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
+    this.#onCompile = options.onCompile ?? (() => {})
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
     const helpers = hostHelpers(memory, host, cpu)
     const imports: Record<string, WebAssembly.ImportValue> = {
@@ -487,6 +491,7 @@ export class Engine {
 
   /** Compiles the region that starts at a hot block and puts it in the block's place. */
   #compile(task: number, head: number): void {
+    this.#onCompile()
     const view = this.#view
     // Whatever comes of it, the block is not offered again.
     view.setInt32(head + layout.HEAT, -NEVER, true)

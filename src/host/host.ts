@@ -180,5 +180,10 @@ export interface Host {
   uname(out: SystemName): number
   /** out[0] current, out[1] maximum; Infinity for RLIM_INFINITY. */
   getrlimit(resource: number, out: Float64Array): number
+  /**
+   * This thread, the process's first, may use so many bytes of stack from here on, also as V8 sees it; false where that cannot be had. What
+   * `getrlimit` says stays as it was.
+   */
+  growStack(bytes: number): boolean
   getrusage(who: number, out: ResourceUsage): number
 }

@@ -2,6 +2,7 @@
 // `linuxHost()` makes one for the calling thread. Structures pass through one scratch buffer whose address is known, so that calls allocate nothing.
 // Leaves out what a guest never reaches through us: exec, fork, mounts.
 
+import { readFileSync } from 'node:fs'
 import { E } from '../abi/errno.js'
 import { AT, F, PATH_MAX } from '../abi/fcntl.js'
 import { PR } from '../abi/prctl.js'
@@ -42,7 +43,24 @@ export function linuxHost(): Host {
   return new LinuxHost(loadLibc())
 }
 
+/** Above the stack's first byte, for arguments and environment, and below what V8 knows of, for its own functions. */
+const STACK_MARGIN = 8 << 20
+/** The place of `startstack` behind a process's name: proc(5), field 28 of /proc/pid/stat. */
+const START_OF_STACK = 28 - 3
+
+/** Where the stack of the process's first thread began; 0 where that is not told. */
+function startOfStack(): number {
+  try {
+    const line = readFileSync('/proc/self/stat', 'latin1')
+    return Number(line.slice(line.lastIndexOf(')') + 2).split(' ')[START_OF_STACK])
+  } catch {
+    return 0
+  }
+}
+
 class LinuxHost implements Host {
+  /** Of the program's start, once `growStack` has changed it. */
+  #stackLimit: Float64Array | null = null
   readonly name = 'linux'
   readonly #libc: Libc
   readonly #call: Libc['call']
@@ -541,7 +559,32 @@ class LinuxHost implements Host {
     return result
   }
 
+  growStack(bytes: number): boolean {
+    const limit = new Float64Array(2)
+    const start = startOfStack()
+    if (start === 0 || this.getrlimit(RLIMIT.STACK, limit) < 0) return false
+    const [current = 0, maximum = 0] = limit
+    const wanted = bytes + STACK_MARGIN
+    if (wanted > maximum) return false
+    try {
+      const isolate = this.#call.isolate()
+      writeWord(this.#scratch, 0, wanted)
+      writeWord(this.#scratch, 8, maximum === Infinity ? -1 : maximum)
+      if (wanted > current && this.#call.setrlimit(RLIMIT.STACK, this.#at) < 0) return false
+      this.#stackLimit = limit
+      this.#call.setStackLimit(isolate, start - bytes)
+      return true
+    } catch {
+      // Another Node, without that function.
+      return false
+    }
+  }
+
   getrlimit(resource: number, out: Float64Array): number {
+    if (resource === RLIMIT.STACK && this.#stackLimit !== null) {
+      out.set(this.#stackLimit)
+      return 0
+    }
     const result = this.#checked(this.#call.getrlimit(resource, this.#at))
     if (result === 0) {
       out[0] = readLimit(this.#scratch, 0)

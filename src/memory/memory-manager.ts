@@ -1,7 +1,6 @@
 // The memory manager: address spaces, their pages and shared objects, as methods on the messages of src/wire/memory-protocol.ts.
 //   new MemoryManager({ source: storage, limitBytes: 2 ** 30 })
 // One instance is one memory component; it is used from one thread. Layout rules are in space.ts and remap.ts.
-import { totalmem } from 'node:os'
 import { E, err } from '../abi/errno.js'
 import { type FileHandle, type LayoutChange, PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
 import { FETCH_PAGES_MAX, type MemoryMethods } from '../wire/memory-protocol.js'
@@ -23,7 +22,8 @@ export interface MemoryOptions {
 }
 
 /** Without a limit given: what the host or its control group has, but for an eighth that keeps lego and the host going. */
-export const limitDefault = (): number => (Math.min(totalmem(), process.constrainedMemory() || Infinity) * 7) / 8
+export const limitDefault = (): number =>
+  (Math.min(process.getBuiltinModule('node:os').totalmem(), process.constrainedMemory() || Infinity) * 7) / 8
 
 type Request<K extends keyof MemoryMethods> = Parameters<MemoryMethods[K]>[0]
 

@@ -65,6 +65,8 @@ export const afterExec = (credentials: Credentials): Credentials => ({
 /** The ids of the thread that makes the host's calls. */
 export class Identity {
   readonly #host: Host
+  /** Those of the first process as it starts, which are the host's. */
+  #own: Credentials | null = null
   #assumed: Credentials | null = null
   #isOwn = true
 
@@ -72,10 +74,19 @@ export class Identity {
     this.#host = host
   }
 
+  /** With the ids that we started with. */
+  suspend(call: () => void): void {
+    const guest = this.#assumed
+    if (!this.#isOwn) this.assume(this.#own!)
+    call()
+    if (guest !== null) this.assume(guest)
+  }
+
   /** Before a call for a process. Costs one comparison while nobody has changed ids. */
   assume(credentials: Credentials): void {
     if (credentials === this.#assumed) return
-    if (this.#assumed === null) {
+    if (this.#own === null) {
+      this.#own = credentials
       this.#assumed = credentials
       return
     }

@@ -34,7 +34,7 @@ export const VCPUS_MAX = 16
 /** Task records, and so threads at one time. */
 export const TASKS_MAX = 1024
 
-/** Words of the control block, which the main thread and the vCPUs share. */
+/** Words of the control block, which the vCPUs share with who ticks and passes signals on. */
 export const CONTROL = {
   /** Host signals that arrived, low and high word; taken by an atomic exchange. */
   SIGNALS_LOW: 0,
@@ -49,6 +49,8 @@ export const CONTROL = {
   SLEEPS: 5,
   /** Non-zero: the guest is to be ended, with all its processes. */
   ENDS: 6,
+  /** A tick came: a home vCPU that shares its thread with an event loop gives it a turn. */
+  TICKED: 7,
 } as const
 
 /** Bytes of a vCPU's mailbox. */

@@ -1,6 +1,7 @@
 // Puts a processor together: shared memory, ExCache, address spaces, engine, scheduler and the first process. One per OS process.
 //   const processor = new Processor({...}); const failure = processor.start(program); if (failure === null) processor.run()
 // Who provides storage, memory manager, engine and system calls is the composition root's business.
+import { errnoName } from '../abi/errno.js'
 import { EFD } from '../abi/poll.js'
 import { RLIMIT } from '../abi/resource.js'
 import { SI, SIG } from '../abi/signal.js'
@@ -50,6 +51,10 @@ export interface ProcessorOptions {
   readonly seed: number
   /** Starts the worker of another vCPU; absent where there is one vCPU. */
   readonly startVcpu?: (vcpu: number) => void
+  /** Asked for when the guest is not about to end: from then on somebody sets poll words at each tick that is wanted. */
+  readonly startTicks?: () => void
+  /** `run` comes back after a tick and after a sleep, so that the thread may do something else. */
+  readonly pauses?: boolean
 }
 
 export interface Program {
@@ -79,7 +84,13 @@ export class Processor {
     const words = new Int32Array(memory.buffer)
     const view = new DataView(memory.buffer)
     const spaces = new AddressSpaces(options.manager, bytes)
-    const vcpus = new Vcpus(memory, this.map, options.cache.vcpus, options.startVcpu ?? (() => {}))
+    const identity = new Identity(host)
+    /** A thread has the ids of the one that starts it. */
+    const asOurselves =
+      <Arguments extends unknown[]>(start: (...args: Arguments) => void = () => {}) =>
+      (...args: Arguments): void =>
+        identity.suspend(() => start(...args))
+    const vcpus = new Vcpus(memory, this.map, options.cache.vcpus, asOurselves(options.startVcpu))
     const cache = new ExCache(cacheOptions, spaces, (vcpu) => {
       if (vcpu === HOME) this.kernel.scheduler.current?.poll()
       else vcpus.poll(vcpu, false)
@@ -126,12 +137,16 @@ export class Processor {
       foregroundGroup: 0,
       init: null,
     } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
-    const identity = new Identity(host)
     const dispatch: Dispatch = (task) => {
       identity.assume(task.process.credentials)
       return options.dispatch(task)
     }
-    kernel.scheduler = new Scheduler(kernel, engine, lines, dispatch, this.#eventfd)
+    const { pauses = false } = options
+    kernel.scheduler = new Scheduler({
+      ...{ kernel, engine, lines, dispatch, pauses },
+      eventfd: this.#eventfd,
+      startTicks: asOurselves(options.startTicks),
+    })
     kernel.lifecycle = new Lifecycle(kernel, FIRST_PID)
     this.kernel = kernel
     spaces.onOutOfMemory = (space) => {
@@ -147,7 +162,8 @@ export class Processor {
     const { host } = kernel
     const encoder = new TextEncoder()
     const cwd = kernel.storage.directory('/', program.cwd)
-    if (typeof cwd === 'number') return { errno: cwd, reason: `cannot start in ${program.cwd}`, fatal: false }
+    if (typeof cwd === 'number')
+      return { errno: cwd, reason: `cannot start in ${program.cwd}: ${errnoName(cwd)}`, fatal: false }
     const credentials = hostCredentials(host)
     const limits = initialLimits((resource, out) => host.getrlimit(resource, out))
     const { addressSpaceLimit = Infinity } = program
@@ -207,10 +223,9 @@ export class Processor {
     return null
   }
 
-  /** Until the first process has ended; its wait status. */
-  run(): number {
-    this.kernel.scheduler.run()
-    return this.kernel.finalStatus
+  /** Until the first process has ended, or there is a pause: then false. Its wait status is the kernel's `finalStatus`. */
+  run(): boolean {
+    return this.kernel.scheduler.run()
   }
 }
 

@@ -23,8 +23,27 @@ import { HOME } from './vcpus.js'
 
 const POLLIN = 1
 const CONTROL_AT = CONTROL_BASE >> 2
+const WANT_TICKS = CONTROL_AT + CONTROL.WANT_TICKS
+const TICKED = CONTROL_AT + CONTROL.TICKED
 /** Looks at the mailboxes before sleeping, while other vCPUs run: some 20 µs. */
 const SPINS = 1000
+
+/** After so many system calls a program is not about to end. */
+const TICKS_AFTER_CALLS = 500
+/** A signal that came just before we slept does not wake us: the event loop has it after so long. */
+const PAUSE_NSEC = 100e6
+
+export interface SchedulerOptions {
+  readonly kernel: Kernel
+  readonly engine: GuestEngine
+  readonly lines: LineServer
+  readonly dispatch: Dispatch
+  readonly eventfd: number
+  /** Asks for ticks, again and again. */
+  readonly startTicks: () => void
+  /** `run` comes back after ticks and sleeps. */
+  readonly pauses: boolean
+}
 
 export class Scheduler {
   readonly #kernel: Kernel
@@ -44,13 +63,19 @@ export class Scheduler {
   readonly #chargedElsewhereNsec: number[] = []
   readonly #cpuTime = new Float64Array(2)
   #finished = false
+  readonly #pauses: boolean
+  readonly #startTicks: () => void
+  /** Since the start, as far as they matter. */
+  #calls = 0
 
-  constructor(kernel: Kernel, engine: GuestEngine, lines: LineServer, dispatch: Dispatch, eventfd: number) {
-    this.#kernel = kernel
-    this.#engine = engine
-    this.#dispatch = dispatch
-    this.#lines = lines
-    this.#eventfd = eventfd
+  constructor(options: SchedulerOptions) {
+    this.#kernel = options.kernel
+    this.#engine = options.engine
+    this.#dispatch = options.dispatch
+    this.#lines = options.lines
+    this.#eventfd = options.eventfd
+    this.#pauses = options.pauses
+    this.#startTicks = options.startTicks
   }
 
   /** What the home vCPU runs, or serves others before it goes on with. */
@@ -61,6 +86,7 @@ export class Scheduler {
   add(task: Task): void {
     if (task.state === STATE.free) task.enter(STATE.runnable)
     this.#enqueue(task)
+    if (this.#kernel.tasks.size > 1) this.#startTicks()
     if (isThread(task)) this.#kernel.vcpus.want(task.process.tasks.size)
   }
 
@@ -118,6 +144,7 @@ export class Scheduler {
 
   /** A timer was armed: it is looked at from ticks. */
   timersChanged(): void {
+    this.#startTicks()
     this.#askForTicks()
   }
 
@@ -133,14 +160,24 @@ export class Scheduler {
     this.#finished = true
   }
 
-  run(): void {
+  /** Until the first process has ended: true; or until there is a pause. */
+  run(): boolean {
     while (!this.#finished) {
+      if (this.#isPause) {
+        this.#kernel.words[TICKED] = 0
+        return false
+      }
       this.#serveOthers()
-      if (this.#finished) return
+      if (this.#finished) break
       const task = this.#runnable.shift()
       if (task === undefined) this.#sleep()
       else this.#runTask(task)
     }
+    return true
+  }
+
+  get #isPause(): boolean {
+    return this.#pauses && this.#kernel.words[TICKED] !== 0
   }
 
   /**
@@ -148,7 +185,10 @@ export class Scheduler {
    * optimised only when the loop is entered anew.
    */
   #askForTicks(): void {
-    this.#kernel.words[CONTROL_AT + CONTROL.WANT_TICKS] = 1
+    const { words } = this.#kernel
+    if (words[WANT_TICKS] !== 0) return
+    Atomics.store(words, WANT_TICKS, 1)
+    Atomics.notify(words, WANT_TICKS)
   }
 
   /** From runnable until it blocks, ends or its slice is over. */
@@ -178,7 +218,7 @@ export class Scheduler {
       if (this.#current === task && Atomics.exchange(words, poll, 0) !== 0) {
         this.#lookAround()
         this.#serveOthers()
-        if (this.#current === task && (this.#runnable.length > 0 || this.#finished)) {
+        if (this.#current === task && (this.#runnable.length > 0 || this.#finished || this.#isPause)) {
           this.#yield(task)
           break
         }
@@ -280,6 +320,7 @@ export class Scheduler {
   syscall(record: number): number {
     const task = this.#current
     if (task === null || task.record !== record) throw new Error('a system call of a task that is not running')
+    if (++this.#calls === TICKS_AFTER_CALLS) this.#startTicks()
     // All registers are in the record and the engine's tags die at this call: the task is at a safepoint.
     task.enter(STATE.safepoint)
     const outcome = this.#dispatch(task)
@@ -495,17 +536,19 @@ export class Scheduler {
     if (this.#runnable.length > 0 || this.#finished) return
     const now = next === Infinity ? 0 : clock.monotonicNsec()
     if (next < Infinity && clock.skipTo(next)) return
-    if (!others) words[CONTROL_AT + CONTROL.WANT_TICKS] = 0
+    if (!others) words[WANT_TICKS] = 0
     cache.enterBlocked(HOME)
     next = next === Infinity ? -1 : Math.max(0, next - now)
+    if (this.#pauses) next = next < 0 ? PAUSE_NSEC : Math.min(next, PAUSE_NSEC)
     Atomics.store(words, CONTROL_AT + CONTROL.SLEEPS, 1)
-    if (vcpus.asking === 0) this.#pollDescriptors(next)
+    // A signal, or nothing at all: somebody else's turn.
+    if (vcpus.asking === 0 && this.#pollDescriptors(next) <= 0) words[TICKED] = 1
     Atomics.store(words, CONTROL_AT + CONTROL.SLEEPS, 0)
     cache.leaveBlocked(HOME)
   }
 
-  /** Wakes the tasks whose descriptors are ready. */
-  #pollDescriptors(timeoutNsec: number): void {
+  /** Wakes the tasks whose descriptors are ready; how many descriptors are. */
+  #pollDescriptors(timeoutNsec: number): number {
     const fds = this.#pollfds
     fds[0] = this.#eventfd
     fds[1] = POLLIN
@@ -521,9 +564,10 @@ export class Scheduler {
       }
     }
     const ready = this.#kernel.host.ppoll(this.#pollfds, count, timeoutNsec)
-    if (ready <= 0) return
+    if (ready <= 0) return ready
     if (this.#pollfds[1]! >>> 16 !== 0) this.#kernel.host.read(this.#eventfd, this.#drain)
     for (let at = 1; at < count; at++) if (this.#pollfds[2 * at + 1]! >>> 16 !== 0) this.wake(this.#polled[at]!)
+    return ready
   }
 
   #growPollfds(): void {

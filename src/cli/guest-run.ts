@@ -1,7 +1,7 @@
-// The worker in which a processor lives: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
-// Started by run.ts with RunOptions and the shared memory; ends the whole OS process by signal itself, or exits with the guest's status.
+// The run of a guest on this thread: puts host, storage, memory manager, engine and system calls together, runs the guest and ends as it ended.
+//   await runGuest(input, thread)
+// Ends the whole OS process by signal itself, or exits with the guest's status.
 import { writeSync } from 'node:fs'
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Strace } from '../../syscalls/strace.js'
 import { dispatcher, newCounters, selection } from '../../syscalls/table.js'
 import { E, errnoName } from '../abi/errno.js'
@@ -10,33 +10,27 @@ import { SIG } from '../abi/signal.js'
 import { exitCodeOf, isSignaled, termSignalOf } from '../abi/wait.js'
 import { Engine } from '../engine/engine.js'
 import type { Host } from '../host/host.js'
-import { CONTROL, CONTROL_BASE, type MemoryOptions } from '../processor/layout.js'
+import { CONTROL, CONTROL_BASE } from '../processor/layout.js'
 import type { LoadFailure } from '../processor/loader.js'
 import { Processor } from '../processor/processor.js'
 import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
-import { chooseHost, NoHost, type PortableSetting } from './choose-host.js'
+import { chooseHost, NoHost } from './choose-host.js'
+import { type GuestInput, type GuestThread, STACK_BYTES } from './guest-thread.js'
 import { cpuOf, type RunOptions } from './run-options.js'
+import { NOT_STARTED } from './surroundings.js'
 
-/** Of the worker's stack (run.ts), what nested guest calls may count: a frame counts 1 KiB and may really take several. */
+/** What nested guest calls may count of a stack of STACK_BYTES: a frame counts 1 KiB and may really take several. */
 const GUEST_CALL_BYTES = 4 * 1024 * 1024
-
-export interface WorkerInput {
-  readonly options: RunOptions
-  readonly cache: MemoryOptions
-  readonly memory: WebAssembly.Memory
-  /** For `--host portable`. */
-  readonly portable: PortableSetting | null
-}
+/** The same of the stack that V8 takes a thread to have (--stack-size). */
+const GUEST_CALL_BYTES_MIN = 256 * 1024
 
 const STDERR = 2
 /** As a shell reports a program it cannot run. */
 const NOT_FOUND = 127
 const USAGE = 2
 const NOT_EXECUTABLE = 126
-/** The machine itself could not be put together, or lost a part. */
-const NOT_STARTED = 125
 /** As timeout(1). */
 const TIME_LIMIT = 124
 
@@ -107,13 +101,11 @@ async function managerFor(options: RunOptions, host: Host, storage: StorageManag
   return new MemoryManager({ source: storage })
 }
 
-/** What the main thread has compiled meanwhile, if it is there yet. */
-function compiledHub(): { hub?: WebAssembly.Module } {
-  const hub: unknown = parentPort === null ? undefined : receiveMessageOnPort(parentPort)?.message
-  return hub instanceof WebAssembly.Module ? { hub } : {}
-}
+/** Of the host's, not of the program. */
+const WANTS = new Set([-E.MFILE, -E.NFILE, -E.NOMEM])
 
 function exitStatusOf({ errno }: LoadFailure): number {
+  if (WANTS.has(errno)) return NOT_STARTED
   return errno === -E.NOENT || errno === -E.NOTDIR ? NOT_FOUND : NOT_EXECUTABLE
 }
 
@@ -122,8 +114,8 @@ const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0')
 let chosen: Host | undefined
 
 /** Makes processor and guest; the status to exit with. Does not return when the guest died by a signal. */
-async function run({ options, cache, memory, portable }: WorkerInput): Promise<number> {
-  const host = await chooseHost(options.host, portable, (message) => parentPort?.postMessage(message))
+async function run({ options, cache, memory, portable }: GuestInput, thread: GuestThread): Promise<number> {
+  const host = await chooseHost(options.host, portable, thread.tell)
   chosen = host
   const log = new Output(host, options.log, STDERR)
   const strace = await straceFor(host, options, log)
@@ -133,6 +125,8 @@ async function run({ options, cache, memory, portable }: WorkerInput): Promise<n
   const manager = await managerFor(options, host, storage)
   const counters = newCounters()
   const cpu = cpuOf(options)
+  const hub = await thread.hub
+  const stackBytes = thread.hasStack || host.growStack(STACK_BYTES) ? GUEST_CALL_BYTES : GUEST_CALL_BYTES_MIN
   let engine: Engine | undefined
   const processor = new Processor({
     memory,
@@ -147,16 +141,19 @@ async function run({ options, cache, memory, portable }: WorkerInput): Promise<n
         ...parts,
         tier: options.engine,
         cpu,
-        stackBytes: GUEST_CALL_BYTES,
+        stackBytes,
+        onCompile: thread.startTicks,
         ...hot,
-        ...compiledHub(),
+        ...(hub && { hub }),
       })
       return engine
     },
     dispatch: dispatcher(counters, strace),
     deterministic: options.deterministic,
     seed: options.seed,
-    startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
+    startVcpu: thread.startVcpu,
+    startTicks: thread.startTicks,
+    pauses: thread.turn !== null,
   })
   const { program, name, args, env, cwd } = options
   const failure = processor.start({
@@ -188,7 +185,8 @@ async function run({ options, cache, memory, portable }: WorkerInput): Promise<n
   }
   kernel.onOutOfMemory = ({ executable, pid }) =>
     complain(`lego: out of memory: process ${pid} (${executable}) is killed\n`)
-  const status = processor.run()
+  while (!processor.run()) await thread.turn?.()
+  const status = kernel.finalStatus
   if (options.stats !== 'none') {
     const { reportStatistics } = await import('./statistics.js')
     complain(reportStatistics(options.stats, kernel, counters, manager, engine))
@@ -204,10 +202,9 @@ async function run({ options, cache, memory, portable }: WorkerInput): Promise<n
 const complain = ({ message }: Error): void => void writeSync(STDERR, `lego: ${message}\n`)
 
 /** What a user can cause is one line; anything else is a bug and keeps its stack. */
-async function main(): Promise<number> {
-  const input = workerData as WorkerInput
+async function statusOf(input: GuestInput, thread: GuestThread): Promise<number> {
   try {
-    return await run(input)
+    return await run(input, thread)
   } catch (error) {
     if (error instanceof Refusal) {
       complain(error)
@@ -228,8 +225,10 @@ const isWatched = (): boolean =>
   'NODE_OPTIONS' in process.env ||
   'NODE_V8_COVERAGE' in process.env
 
-// Everything is written: taking down two isolates and their code would take longer than many a guest.
-void main().then((status) => {
+/** The process ends with it. */
+export async function runGuest(input: GuestInput, thread: GuestThread): Promise<never> {
+  const status = await statusOf(input, thread)
+  // Everything is written: taking down the isolate and its code would take longer than many a guest.
   if (!isWatched()) chosen?.exit(status)
   process.exit(status)
-})
+}

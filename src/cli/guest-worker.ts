@@ -1,0 +1,13 @@
+// The worker that runs the guest under `--host portable`, whose main thread must serve its event loop meanwhile: portable-run.ts.
+import { parentPort, workerData } from 'node:worker_threads'
+import { runGuest } from './guest-run.js'
+import type { GuestInput } from './guest-thread.js'
+
+void runGuest(workerData as GuestInput, {
+  hasStack: true,
+  hub: Promise.resolve(undefined),
+  startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
+  startTicks: () => {},
+  tell: (message) => parentPort?.postMessage(message),
+  turn: null,
+})
