@@ -1,12 +1,12 @@
 // `lego run`: runs the guest on this, the main thread. Between two turns of the guest it serves its event loop, which host signals come by; a worker
 // ticks (ticker.ts), and there is one for each further vCPU when the guest has threads.
-import { readFileSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { SIG } from '../abi/signal.js'
 import { INTERPRETER_FILE } from '../engine/interpreter-file.js'
 import { DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
 import { type GuestInput, STACK_BYTES } from './guest-thread.js'
 import type { RunOptions } from './run-options.js'
+import { startFile } from './start-files.js'
 import { endWithoutThem } from './surroundings.js'
 import type { TickerInput } from './ticker.js'
 import { nowMs, raise } from './ticks.js'
@@ -28,7 +28,7 @@ function forwardSignals(raise: (signal: number) => void): void {
 /** Compiles the interpreter on V8's own threads while this one loads the rest. */
 async function compiledHub(): Promise<WebAssembly.Module | undefined> {
   try {
-    return await WebAssembly.compile(readFileSync(INTERPRETER_FILE))
+    return await WebAssembly.compile(startFile(INTERPRETER_FILE))
   } catch {
     // The engine makes one when there is no file.
     return undefined

@@ -1,7 +1,7 @@
 // Decoded code of one vCPU in shared memory: blocks by key (CODE_KEY: address space and mode, fp-mode.ts) and guest address, the
 // pages they came from, and the hash table that wasm probes. Bounded: when it is full everything is dropped at the next visit to the root.
 
-import { ARRAY_SIZE } from '../lib/translation-array.js'
+import { ARRAY_SIZE, prepareArray } from '../lib/translation-array.js'
 import { branchTarget, type Decoded, SEGMENT_FS, SEGMENT_GS } from '../x86/decoder.js'
 import type { Operand } from '../x86/form.js'
 import { CALL_SITE_DIRECT } from './call-site.js'
@@ -27,15 +27,16 @@ export class CodeCache {
   readonly #spaces = new Map<number, Space>()
   #emptyArray = 0
 
-  /** @param base start of the area in `memory`, 64-byte aligned; @param size its bytes. */
+  /** @param base start of the area in `memory`, zeros and 64-byte aligned; @param size its bytes. */
   constructor(memory: WebAssembly.Memory, base: number, size: number, handlers: Handlers) {
     this.#handlers = handlers
     this.#view = new DataView(memory.buffer)
     this.#i32 = new Int32Array(memory.buffer)
     this.#base = base
     this.#end = base + size
-    this.#next = base
-    this.clear()
+    this.#next = base + HASH_SIZE
+    // Memory that was never written is an empty hash but for what would match rip 0: pages that are not touched cost nothing.
+    this.#i32.fill(-1, base >> 2, (base + layout.HASH_ENTRY_SIZE) >> 2)
   }
 
   /** Forgets everything. Only at the root: no code may be running. */
@@ -85,7 +86,7 @@ export class CodeCache {
   emptyArray(): number {
     if (this.#emptyArray === 0) {
       this.#emptyArray = this.allocate(ARRAY_SIZE)
-      if (this.#emptyArray !== 0) this.#i32.fill(-1, this.#emptyArray >> 2, (this.#emptyArray + ARRAY_SIZE) >> 2)
+      if (this.#emptyArray !== 0) prepareArray(this.#i32, this.#emptyArray)
     }
     return this.#emptyArray
   }

@@ -1,6 +1,6 @@
 // Where the ExCache keeps its state in the shared memory: a header, the page filters and one record of 8 words per
 // line and per limbo slot. Every vCPU computes the same layout from the same options. Holds no behaviour.
-import { ARRAY_SIZE, PAGE_SIZE } from '../lib/translation-array.js'
+import { ARRAY_SIZE, PAGE_SIZE, prepareArray } from '../lib/translation-array.js'
 import { COUNTERS } from './counters.js'
 
 export type Policy = 'fifo' | 'lru'
@@ -149,5 +149,5 @@ export function prepareTable(options: ExCacheOptions): void {
   layout(options)
   if (framesBase === 0) throw new Error('excache: host address 0 is never a line')
   const words = new Int32Array(memory.buffer)
-  words.fill(-1, arraysBase / 4, (arraysBase + arraysSize(options)) / 4)
+  for (let vcpu = 0; vcpu < options.vcpus; vcpu++) prepareArray(words, arraysBase + vcpu * ARRAY_SIZE)
 }

@@ -12,6 +12,18 @@ export const FRAME = 20
 /** Byte distance from an entry of way 0 to its twin in way 1. */
 export const WAY_SIZE = ENTRIES * ENTRY_SIZE
 export const ARRAY_SIZE = 2 * WAY_SIZE
+
+/**
+ * Makes an empty array of zeros at `base`. A tag of 0 is page 0's, which is looked for in the first entry, or in the last one for an access
+ * that wraps around: only these have to match nothing. Pages that are not touched cost nothing.
+ */
+export function prepareArray(words: Int32Array, base: number): void {
+  for (const way of [0, WAY_SIZE])
+    for (const index of [0, ENTRIES - 1]) {
+      const entry = (base + way + index * ENTRY_SIZE) / 4
+      words.fill(-1, entry + READ_TAG / 4, entry + ADDEND / 4)
+    }
+}
 const PAGE_SHIFT = 12
 export const PAGE_SIZE = 4096
 /** `(address >>> INDEX_SHIFT) & INDEX_MASK` is the byte offset of an address's entry. */
