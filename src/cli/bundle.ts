@@ -22,6 +22,8 @@ const warmUp = pathOf('../../../fixtures/bin/functions')
 const PLACES: readonly { readonly file: RegExp; readonly from: string; readonly to: string }[] = [
   { file: /\/elf-image\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
   { file: /\/libc\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
+  { file: /\/cached-start\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
+  { file: /\/run\.js$/, from: 'const hub = compiledHub()', to: 'const hub = preparedHub' },
   // Node's `assert` brings its streams with it; elfy uses it for sections alone, which nobody asks for.
   {
     file: /\/elfy\/parser\.js$/,
@@ -33,18 +35,27 @@ const PLACES: readonly { readonly file: RegExp; readonly from: string; readonly 
 
 const places: Plugin = {
   name: 'places',
-  setup({ onLoad, onResolve }) {
+  setup({ onLoad, onResolve, initialOptions }) {
     for (const { file, from, to } of PLACES)
       onLoad({ filter: file }, ({ path }) => {
         const text = readFileSync(path, 'utf8')
         if (!text.includes(from)) throw new Error(`${path} no longer says ${from}`)
         return { contents: text.replace(from, to) }
       })
-    // Commands other than `run` are loaded from where tsc put them.
-    // The guest's part has V8's code cache.
-    onResolve({ filter: /^\.\/guest-run\.js$/ }, () => ({ path: `${compiled}cached-start.js` }))
-    onResolve({ filter: /^\.\/(memory|syscalls|instructions|compare|disasm|completion)\.js$/ }, ({ path, importer }) =>
-      importer.endsWith('/cli/commands.js') ? { path: `../../src/cli/${path}`, external: true } : null,
+    // The worker has the bundle with the code cache too.
+    onResolve({ filter: /^\.\/guest-run\.js$/ }, ({ importer }) =>
+      importer.endsWith('/guest-worker.js') ? { path: 'guest-run', namespace: 'cached' } : null,
+    )
+    onLoad({ filter: /./, namespace: 'cached' }, () => ({
+      contents: "import { loadBundle } from './cached-start.js'\nexport const { runGuest } = loadBundle()",
+      resolveDir: compiled,
+    }))
+    // Commands other than `run` are loaded from where tsc put them; `run` has its own bundle.
+    const isMain = initialOptions.entryPoints?.toString() === `${compiled}main.js`
+    onResolve({ filter: /^\.\/(run|memory|syscalls|instructions|compare|disasm|completion)\.js$/ }, (found) =>
+      found.importer.endsWith('/cli/commands.js') && (isMain || found.path !== './run.js')
+        ? { path: `../../src/cli/${found.path}`, external: true }
+        : null,
     )
   },
 }
@@ -77,19 +88,19 @@ async function bundle(entry: string, output: string): Promise<void> {
 }
 
 function writeCodeCache(): void {
-  const { status } = spawnSync(process.execPath, [`${building}/cli/main.js`, 'run', warmUp], {
+  const { status } = spawnSync(process.execPath, [`${building}/cli/start.js`, 'run', warmUp], {
     env: { ...process.env, LEGO_WRITE_CODE_CACHE: '1' },
     stdio: 'ignore',
   })
-  if (status !== 0 || !existsSync(`${building}/cli/guest.cache`))
+  if (status !== 0 || !existsSync(`${building}/cli/bundled.cache`))
     console.error('no code cache: lego does not run a program here; it starts more slowly without')
   else checkCodeCache()
 }
 
 /** A cache that V8 refuses, or without the functions that the run used, would go unnoticed: starts would only be slower. */
 function checkCodeCache(): void {
-  const cachedData = readFileSync(`${building}/cli/guest.cache`)
-  const source = readFileSync(`${building}/cli/guest.js`, 'latin1')
+  const cachedData = readFileSync(`${building}/cli/bundled.cache`)
+  const source = readFileSync(`${building}/cli/bundled.js`, 'latin1')
   const { cachedDataRejected } = new Script(source, { filename: BUNDLE_NAME, cachedData })
   if (cachedDataRejected) throw new Error('V8 refuses the code cache that it has just made')
   if (cachedData.length < source.length / 2)
@@ -100,8 +111,9 @@ rmSync(building, { recursive: true, force: true })
 mkdirSync(`${building}/cli`, { recursive: true })
 writeFileSync(`${building}/package.json`, '{ "type": "commonjs" }\n')
 await bundle('main', 'main')
-await bundle('guest-run', 'guest')
-writeFileSync(`${building}/cli/guest.js`, wrapped(readFileSync(`${building}/cli/guest.js`, 'latin1')), 'latin1')
+await bundle('start', 'start')
+await bundle('bundled', 'bundled')
+writeFileSync(`${building}/cli/bundled.js`, wrapped(readFileSync(`${building}/cli/bundled.js`, 'latin1')), 'latin1')
 await bundle('guest-worker', 'guest-worker')
 await bundle('vcpu-worker', 'vcpu-worker')
 await bundle('ticker', 'ticker')

@@ -2,11 +2,10 @@
 // ticks (ticker.ts), and there is one for each further vCPU when the guest has threads.
 import type { Worker } from 'node:worker_threads'
 import { SIG } from '../abi/signal.js'
-import { INTERPRETER_FILE } from '../engine/interpreter-file.js'
 import { DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
 import { type GuestInput, STACK_BYTES } from './guest-thread.js'
+import { compiledHub } from './hub.js'
 import type { RunOptions } from './run-options.js'
-import { startFile } from './start-files.js'
 import { endWithoutThem } from './surroundings.js'
 import type { TickerInput } from './ticker.js'
 import { nowMs, raise } from './ticks.js'
@@ -22,16 +21,6 @@ function forwardSignals(raise: (signal: number) => void): void {
     } catch {
       // A machine without that signal.
     }
-  }
-}
-
-/** Compiles the interpreter on V8's own threads while this one loads the rest. */
-async function compiledHub(): Promise<WebAssembly.Module | undefined> {
-  try {
-    return await WebAssembly.compile(startFile(INTERPRETER_FILE))
-  } catch {
-    // The engine makes one when there is no file.
-    return undefined
   }
 }
 
