@@ -53,6 +53,18 @@ export interface Syscall {
 const ARGUMENT_REGISTERS = [7, 6, 2, 10, 8, 9] as const
 
 export function syscall<A extends ArgumentTypes>(row: SyscallRow<A>): Syscall {
+  // Made when it is first called: a short program calls a dozen of them.
+  let invoke: Syscall['invoke'] | undefined
+  return {
+    ...row,
+    invoke(task) {
+      invoke ??= invoker(row)
+      return invoke(task)
+    },
+  }
+}
+
+function invoker<A extends ArgumentTypes>(row: SyscallRow<A>): Syscall['invoke'] {
   const names = Object.keys(row.args)
   const types = names.map((name) => row.args[name]!)
   const indices = [...names.keys()]
@@ -64,23 +76,20 @@ export function syscall<A extends ArgumentTypes>(row: SyscallRow<A>): Syscall {
   const count = names.length
   // One record per row, filled for each call: a handler reads it before it can be called again.
   const values: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, 0]))
-  return {
-    ...row,
-    invoke(task) {
-      for (let step = 0; step < count; step++) {
-        if (step === firstPointer && row.check !== undefined) {
-          const refused = row.check(values as Numbers<A>)
-          if (refused < 0) return refused
-        }
-        const index = order[step]!
-        const register = ARGUMENT_REGISTERS[index]!
-        const type = types[index]!
-        const value = type.decode(task.low(register), task.high(register), task)
-        if (type.mayFail && typeof value === 'number') return value
-        values[names[index]!] = value
+  return (task) => {
+    for (let step = 0; step < count; step++) {
+      if (step === firstPointer && row.check !== undefined) {
+        const refused = row.check(values as Numbers<A>)
+        if (refused < 0) return refused
       }
-      return row.run(task, values as ArgumentValues<A>)
-    },
+      const index = order[step]!
+      const register = ARGUMENT_REGISTERS[index]!
+      const type = types[index]!
+      const value = type.decode(task.low(register), task.high(register), task)
+      if (type.mayFail && typeof value === 'number') return value
+      values[names[index]!] = value
+    }
+    return row.run(task, values as ArgumentValues<A>)
   }
 }
 

@@ -15,8 +15,8 @@ const dist = pathOf('../..')
 const bundled = pathOf('../../start')
 /** Made here and then renamed: a bundle is never seen without its cache, nor with another's. */
 const building = `${bundled}.${process.pid}`
-/** A run of it fills the code cache. */
-const warmUp = pathOf('../../../fixtures/bin/functions')
+/** Runs of them fill the code cache, each adding to it: one compiles regions, the other is a C library's start. */
+const WARM_UPS = ['functions', 'pie'].map((name) => pathOf(`../../../fixtures/bin/${name}`))
 
 /** What is found by its place beside the compiled file: found from the bundle as well. And what a short run does not need. */
 const PLACES: readonly { readonly file: RegExp; readonly from: string; readonly to: string }[] = [
@@ -88,11 +88,12 @@ async function bundle(entry: string, output: string): Promise<void> {
 }
 
 function writeCodeCache(): void {
-  const { status } = spawnSync(process.execPath, [`${building}/cli/start.js`, 'run', warmUp], {
-    env: { ...process.env, LEGO_WRITE_CODE_CACHE: '1' },
-    stdio: 'ignore',
-  })
-  if (status !== 0 || !existsSync(`${building}/cli/bundled.cache`))
+  const succeeds = (program: string): boolean =>
+    spawnSync(process.execPath, [`${building}/cli/start.js`, 'run', program], {
+      env: { ...process.env, LEGO_WRITE_CODE_CACHE: '1' },
+      stdio: 'ignore',
+    }).status === 0
+  if (!WARM_UPS.every(succeeds) || !existsSync(`${building}/cli/bundled.cache`))
     console.error('no code cache: lego does not run a program here; it starts more slowly without')
   else checkCodeCache()
 }

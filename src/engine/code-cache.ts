@@ -16,7 +16,6 @@ const HASH_SIZE = layout.HASH_ENTRIES * layout.HASH_ENTRY_SIZE
 type Space = { readonly blocks: Map<number, number>; readonly pages: Map<number, number[]> }
 
 export class CodeCache {
-  readonly #view: DataView
   readonly #i32: Int32Array
   readonly #handlers: Handlers
   readonly #base: number
@@ -30,7 +29,6 @@ export class CodeCache {
   /** @param base start of the area in `memory`, zeros and 64-byte aligned; @param size its bytes. */
   constructor(memory: WebAssembly.Memory, base: number, size: number, handlers: Handlers) {
     this.#handlers = handlers
-    this.#view = new DataView(memory.buffer)
     this.#i32 = new Int32Array(memory.buffer)
     this.#base = base
     this.#end = base + size
@@ -234,7 +232,6 @@ export class CodeCache {
 
   writeInstruction(record: number, decoded: Decoded): void {
     const words = this.#i32
-    const view = this.#view
     const { form, width } = decoded
     words[(record + layout.HANDLER) >> 2] = this.#handlers.of(form, width, decoded.memory, decoded.lock, decoded.repeat)
     words[(record + layout.LINK) >> 2] = 0
@@ -274,6 +271,9 @@ export class CodeCache {
         case 'N':
           if (!decoded.memory) words[(record + layout.REG1) >> 2] = X87 + (decoded.rm & 7) * X87_STRIDE
           break
+        case 'J':
+          this.#setAddress(record + layout.TARGET, branchTarget(decoded))
+          break
         case 'L':
           words[(record + layout.IMMEDIATE) >> 2] = VECTOR + ((decoded.immediateLow >> 4) & 15) * VECTOR_STRIDE
       }
@@ -286,13 +286,9 @@ export class CodeCache {
       words[(record + layout.BASE) >> 2] = decoded.base >= 0 && decoded.base < 16 ? GPR + decoded.base * 8 : ZERO
       words[(record + layout.INDEX) >> 2] = decoded.index >= 0 ? GPR + decoded.index * 8 : ZERO
     }
-    view.setUint8(record + layout.SCALE, decoded.scale)
-    view.setUint8(record + layout.LENGTH, decoded.length)
-    view.setUint8(
-      record + layout.SEGMENT,
-      decoded.segment === SEGMENT_FS ? FS_BASE : decoded.segment === SEGMENT_GS ? GS_BASE : ZERO,
-    )
-    view.setUint8(record + layout.MASK, decoded.address32 ? 8 : 0)
+    const segment = decoded.segment === SEGMENT_FS ? FS_BASE : decoded.segment === SEGMENT_GS ? GS_BASE : ZERO
+    const mask = decoded.address32 ? 8 : 0
+    words[(record + layout.SCALE) >> 2] = decoded.scale | (decoded.length << 8) | (segment << 16) | (mask << 24)
     this.#setAddress(record + layout.DISPLACEMENT, displacement)
     if (form.options.vsib) {
       words[(record + layout.REG1) >> 2] = VECTOR + decoded.index * VECTOR_STRIDE
@@ -300,7 +296,6 @@ export class CodeCache {
     }
     words[(record + layout.IMMEDIATE + 4) >> 2] = decoded.immediateHigh
     this.#setAddress(record + layout.NEXT, decoded.next)
-    this.#setAddress(record + layout.TARGET, branchTarget(decoded))
   }
 }
 

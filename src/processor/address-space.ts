@@ -153,8 +153,11 @@ export class AddressSpaces implements LineSource {
     if (--space.users > 0) return
     this.#flushShared(space, 0, TASK_SIZE)
     this.#lines.dropSpace(space.asid)
-    this.#engine?.dropSpace(space.asid)
-    this.#vcpus?.dropCode(space.asid, 0, TASK_SIZE / PAGE, 0)
+    // After the last one nothing runs any more.
+    if (this.#spaces.size > 1) {
+      this.#engine?.dropSpace(space.asid)
+      this.#vcpus?.dropCode(space.asid, 0, TASK_SIZE / PAGE, 0)
+    }
     this.#manager.destroySpace({ asid: space.asid })
     this.#spaces.delete(space.asid)
     this.#recent = undefined
