@@ -30,7 +30,11 @@ function mayAccess(task: Task, dirfd: number, path: string, mode: number, flags:
     if (dirfd === AT.FDCWD) return storage.access('/', task.process.fs.cwd, mode, flags & AT.EACCESS)
     const file = task.process.files.get(dirfd)
     if (file === undefined) return err(E.BADF)
-    return file instanceof StorageFile ? storage.accessHandle(file.handle, mode, flags & AT.EACCESS) : 0
+    if (file instanceof StorageFile) return storage.accessHandle(file.handle, mode, flags & AT.EACCESS)
+    const { host } = task.kernel
+    // The host without memfds: nobody else can have one of the guest's.
+    const { attributesFd } = file
+    return attributesFd < 0 ? 0 : host.faccessat(AT.FDCWD, host.nameOf(attributesFd), mode, flags & AT.EACCESS)
   }
   const place = placeAt(task, dirfd, path)
   return typeof place === 'number' ? place : storage.access(place.cwd, place.path, mode, flags & ~AT.EMPTY_PATH)

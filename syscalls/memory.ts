@@ -164,20 +164,21 @@ export const mremap = syscall({
       : task.kernel.spaces.remap(task.space, old, oldSize, newSize, flags, to),
 })
 
+/** NAME_MAX less "memfd:" (mm/memfd.c). */
+const MEMFD_NAME_MAX = 249
+
 export const memfd_create = syscall({
   number: 319,
   name: 'memfd_create',
   returns: Fd,
   support: partial('no huge pages'),
-  args: { name: Name, flags: MemfdFlags },
+  args: { name: Name(MEMFD_NAME_MAX, E.INVAL), flags: MemfdFlags },
   run(task, { name, flags }) {
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC | MFD.NOEXEC_SEAL)) !== 0) return err(E.INVAL)
     if ((flags & MFD.EXEC) !== 0 && (flags & MFD.NOEXEC_SEAL) !== 0) return err(E.INVAL)
-    // NAME_MAX less "memfd:" (mm/memfd.c).
-    if (name.length > 249) return err(E.INVAL)
-    const { manager, cache, bytes } = task.kernel
+    const { host, manager, cache, bytes } = task.kernel
     const { files, limits } = task.process
-    const file = new MemoryFile(manager, cache, bytes, name)
+    const file = new MemoryFile(host, manager, cache, bytes, name)
     if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) file.seals = 0
     if ((flags & MFD.NOEXEC_SEAL) !== 0) {
       file.chmod(0o666)

@@ -59,6 +59,10 @@ export abstract class Description {
   get hostFd(): number {
     return -1
   }
+  /** A descriptor of the host whose inode has the attributes of this file: who may use it, extended attributes. */
+  get attributesFd(): number {
+    return this.hostFd >= 0 ? this.hostFd : this.pollFd
+  }
   /** The file that record locks are on, once somebody has asked for one; what the storage manager has always may. */
   lockable: Lockable | null = null
   /** Whether pread(2) and pwrite(2) work. */

@@ -2,10 +2,11 @@
 
 import { DT, writeDirent } from '../abi/dirent.js'
 import { E, type ErrnoNumber, err } from '../abi/errno.js'
-import { O } from '../abi/fcntl.js'
-import { newFileStatus, S } from '../abi/stat.js'
+import { AT, O } from '../abi/fcntl.js'
+import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import { bytesOfPath, textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
+import type { Credentials } from './credentials.js'
 import type { Kernel } from './kernel.js'
 import { bytesOf } from './proc-files.js'
 import { type Entry, inodeOf, type Node, ProcTree } from './proc-tree.js'
@@ -17,17 +18,28 @@ export const isProcHandle = ({ key }: FileHandle): boolean => key.startsWith('pr
 interface OpenNode {
   readonly node: Node
   references: number
+  /** The host's node that has its attributes, once somebody has asked for them. */
+  twin: FileHandle | null
   content: Uint8Array
 }
 
-const W_OK = 2
-const X_OK = 1
+/** Of a node, in the host's /proc: another process's directory, whose descriptors and threads are others. */
+function hostPathOf({ kind, path }: Node): string {
+  if (kind === 'link') return path.includes('/fd/') ? '/proc/self/fd/0' : '/proc/self'
+  return path.replace(/^\/proc\/\d+(?:\/task\/\d+)?/, '/proc/self/').replace(/fdinfo\/\d+$/, 'limits')
+}
 
-/** access(2). */
-function accessOf(node: Node, mode: number): number {
-  if (node.kind !== 'file') return 0
-  const denied = (mode & X_OK) !== 0 || ((mode & W_OK) !== 0 && node.row.write === undefined)
-  return denied ? err(E.ACCES) : 0
+const X_OK = 1
+const EVERYTHING = 7
+
+/** access(2), by mode and owner (generic_permission, fs/namei.c). */
+function permits({ mode, uid, gid }: FileStatus, wanted: number, who: Credentials, effective: boolean): boolean {
+  const user = effective ? who.fsuid : who.uid
+  const isIn = (effective ? who.fsgid : who.gid) === gid || who.groups.includes(gid)
+  // The superuser may do everything but execute what nobody may.
+  const superuser = (mode & S.IFMT) === S.IFDIR || (mode & 0o111) !== 0 ? EVERYTHING : EVERYTHING & ~X_OK
+  const allowed = user === 0 ? superuser : user === uid ? mode >> 6 : isIn ? mode >> 3 : mode
+  return (wanted & ~allowed & EVERYTHING) === 0
 }
 
 /** `storage` with the guest's /proc in front. */
@@ -51,7 +63,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     if (found.kind !== 'directory' && ((flags & O.DIRECTORY) !== 0 || path.endsWith('/'))) return err(E.NOTDIR)
     if (found.kind === 'file' && writes && found.row.write === undefined) return err(E.ACCES)
     const key = `proc:${++lastKey}`
-    opened.set(key, { node: found, references: 1, content: new Uint8Array(0) })
+    opened.set(key, { node: found, references: 1, twin: null, content: new Uint8Array(0) })
     const status = newFileStatus()
     tree.fill(found, status)
     return { kind: 'file', handle: { key, path: found.path }, status }
@@ -77,6 +89,13 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       if (found.kind === 'opened') return releasing(found.handle, () => ofHandle(found.handle, ...rest))
       return ofNode(found, ...rest)
     }
+  }
+
+  function accessOf(node: Node, mode: number, flags: number): number {
+    const { caller } = tree
+    tree.fill(node, status)
+    if (caller === null) return 0
+    return permits(status, mode, caller.process.credentials, (flags & AT.EACCESS) !== 0) ? 0 : err(E.ACCES)
   }
 
   const refuse = (errno: ErrnoNumber) => (): number => err(errno)
@@ -112,7 +131,12 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       },
       refuse(E.INVAL),
     ),
-    access: named(true, storage.access, accessOf, storage.accessHandle),
+    access: named(
+      (_mode, flags) => (flags & AT.SYMLINK_NOFOLLOW) === 0,
+      storage.access,
+      accessOf,
+      storage.accessHandle,
+    ),
     statfs: named(true, storage.statfs, (_node, out) => storage.statfs('/', '/proc', out), storage.statfsHandle),
     chmod: named(true, storage.chmod, refuse(E.PERM), storage.chmodHandle),
     chown: named(
@@ -143,6 +167,25 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
 
   /** Methods on handles: `ours` for a node that is open here. */
   const own = (handle: FileHandle): OpenNode | undefined => (opened.size === 0 ? undefined : opened.get(handle.key))
+
+  /** What the host's own process has of a node's kind: watches and extended attributes are asked of it. */
+  function twinOf(known: OpenNode): FileHandle | number {
+    if (known.twin !== null) return known.twin
+    const found = tree.outside(() => storage.open('/', hostPathOf(known.node), O.PATH | O.NOFOLLOW, 0))
+    if (typeof found === 'number') return found
+    // O_PATH never gives a device.
+    if (found.kind === 'device') return err(E.NXIO)
+    known.twin = found.handle
+    return found.handle
+  }
+
+  const ofTwin =
+    (ask: (handle: FileHandle) => number) =>
+    (handle: FileHandle): number => {
+      const known = own(handle)
+      const named = known === undefined ? handle : twinOf(known)
+      return typeof named === 'number' ? named : ask(named)
+    }
 
   const onHandles: Partial<Storage> = {
     read(handle, offset, into) {
@@ -196,18 +239,20 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     release(handle) {
       const known = own(handle)
       if (known === undefined) storage.release(handle)
-      else if (--known.references === 0) opened.delete(handle.key)
+      else if (--known.references === 0) {
+        opened.delete(handle.key)
+        if (known.twin !== null) storage.release(known.twin)
+      }
     },
     descriptor: (handle, writing) => (own(handle) === undefined ? storage.descriptor(handle, writing) : err(E.ACCES)),
-    // No watches and no extended attributes here.
-    anyDescriptor: (handle) => (own(handle) === undefined ? storage.anyDescriptor(handle) : err(E.OPNOTSUPP)),
+    anyDescriptor: ofTwin(storage.anyDescriptor),
     accessHandle(handle, mode, flags) {
       const known = own(handle)
-      return known === undefined ? storage.accessHandle(handle, mode, flags) : accessOf(known.node, mode)
+      return known === undefined ? storage.accessHandle(handle, mode, flags) : accessOf(known.node, mode, flags)
     },
     linkHandle: (handle, cwd, path) =>
       own(handle) === undefined ? storage.linkHandle(handle, cwd, path) : err(E.XDEV),
-    mayChange: (handle) => (own(handle) === undefined ? storage.mayChange(handle) : err(E.ACCES)),
+    mayChange: ofTwin(storage.mayChange),
     truncateHandle: (handle, length) => (own(handle) === undefined ? storage.truncateHandle(handle, length) : 0),
     fsync: (handle) => (own(handle) === undefined ? storage.fsync(handle) : err(E.INVAL)),
     fdatasync: (handle) => (own(handle) === undefined ? storage.fdatasync(handle) : err(E.INVAL)),

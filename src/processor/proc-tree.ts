@@ -71,7 +71,7 @@ export class ProcTree {
   }
 
   /** The task whose system call this is. */
-  get #caller(): Task | null {
+  get caller(): Task | null {
     const { scheduler, vcpus } = this.#kernel()
     return vcpus.serving === 0 ? scheduler.current : (vcpus.tasks[vcpus.serving] ?? null)
   }
@@ -87,7 +87,7 @@ export class ProcTree {
   find(cwd: string, path: string, follow: boolean): Found {
     const full = path.startsWith('/') ? path : `${cwd}/${path}`
     if (!full.startsWith('/proc') && !full.startsWith('/dev/')) return { kind: 'other', cwd, path }
-    const caller = this.#caller
+    const caller = this.caller
     if (caller === null || this.#isCalling || !this.#hasProc) return { kind: 'other', cwd, path }
     return this.#walk(caller, full, follow, 0) ?? { kind: 'other', cwd, path }
   }
