@@ -2,7 +2,6 @@
 import { E, err } from '../src/abi/errno.js'
 import { F_SEAL, O } from '../src/abi/fcntl.js'
 import { MAP, MFD, PROT } from '../src/abi/mman.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
@@ -12,6 +11,7 @@ import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { MapFlags, MemfdFlags, Protection, RemapAddress, RemapFlags } from './flags.js'
+import { install } from './install.js'
 
 const PAGE = 4096
 /** What MAP_SHARED_VALIDATE accepts (LEGACY_MAP_MASK, linux/mman.h). */
@@ -177,15 +177,12 @@ export const memfd_create = syscall({
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC | MFD.NOEXEC_SEAL)) !== 0) return err(E.INVAL)
     if ((flags & MFD.EXEC) !== 0 && (flags & MFD.NOEXEC_SEAL) !== 0) return err(E.INVAL)
     const { host, manager, cache, bytes } = task.kernel
-    const { files, limits } = task.process
     const file = new MemoryFile(host, manager, cache, bytes, name)
     if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) file.seals = 0
     if ((flags & MFD.NOEXEC_SEAL) !== 0) {
       file.chmod(0o666)
       file.seals = F_SEAL.EXEC
     }
-    const fd = files.add(file, (flags & MFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
-    if (fd < 0) file.close()
-    return fd
+    return install(task, file, (flags & MFD.CLOEXEC) !== 0)
   },
 })

@@ -2,11 +2,10 @@
 import { E, err } from '../src/abi/errno.js'
 import { AT, O, RESOLVE } from '../src/abi/fcntl.js'
 import { EFD } from '../src/abi/poll.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { SPLICE } from '../src/abi/uio.js'
 import { readUnsigned } from '../src/abi/word.js'
-import { type Description, HostFile, handleOf, StorageFile } from '../src/processor/files.js'
+import { HostFile, handleOf, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Opened } from '../src/processor/storage.js'
 import type { Task } from '../src/processor/task.js'
@@ -14,6 +13,7 @@ import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
 import { POLLIN } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { CreationMode, EventfdFlags, OpenFlags } from './flags.js'
+import { install, limitOf } from './install.js'
 import { descriptorNamed, directoryOf, placeAt } from './places.js'
 import { resolvePlace } from './resolve.js'
 import { OpenHow } from './structures.js'
@@ -27,15 +27,6 @@ const TMPFILE = O.TMPFILE & ~O.DIRECTORY
 const PERMISSIONS = 0o7777
 /** How long a FIFO without its other end waits before it looks again. */
 const FIFO_NSEC = 2e6
-
-const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
-
-/** Adds a new description; closes it when there is no room. */
-function install(task: Task, file: Description, closeOnExec: boolean): number {
-  const fd = task.process.files.add(file, closeOnExec, limitOf(task))
-  if (fd < 0) file.close()
-  return fd
-}
 
 function openFile(task: Task, dirfd: number, path: string, given: number, mode: number): Outcome {
   const { kernel, process } = task
@@ -66,9 +57,8 @@ function installOpened(task: Task, opened: Opened, flags: number): Outcome {
 
 /** A description of a file of the storage manager's; takes over the reference to the handle. */
 function installStored(task: Task, handle: StorageFile['handle'], isDirectory: boolean, flags: number): number {
-  const { kernel, process } = task
+  const { kernel } = task
   const file = new StorageFile(kernel.storage, handle, shownFlags(flags), isDirectory, kernel.bytes)
-  file.openedBy = process.credentials
   return install(task, file, (flags & O.CLOEXEC) !== 0)
 }
 

@@ -21,6 +21,8 @@ export abstract class Description {
   /** Descriptors that refer to it. */
   references = 0
   readonly watchers = new Set<Watcher>()
+  /** Who opened it (struct file, f_cred): these very credentials, not equal ones. */
+  openedBy: Credentials | null = null
   /** What F_GETFL shows: access mode and status flags. */
   flags: number
   constructor(flags: number) {
@@ -89,8 +91,6 @@ export class StorageFile extends Description {
   readonly isDirectory: boolean
   readonly #bytes: Uint8Array
   offset = 0
-  /** Who opened it (struct file, f_cred): these very credentials, not equal ones. */
-  openedBy: Credentials | null = null
   readonly pollFd = -1
   readonly fills = true
   readonly #end = { end: 0 }

@@ -19,7 +19,7 @@ import {
 import { ASID, FS_BASE, POLL, RECORD_SIZE } from '../engine/record.js'
 import { initialiseState } from '../engine/state-image.js'
 import { CpuTime } from './cpu-time.js'
-import { afterExec, CAP, type Credentials, hasCapability } from './credentials.js'
+import { afterExec, CAP, hasCapability } from './credentials.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
 import { isFailure, type LoadedProgram, type LoadFailure, loadProgram, type ProgramRequest } from './loader.js'
@@ -130,7 +130,7 @@ export class Lifecycle {
     process.files.closeForExec()
     process.actions = actionsAfterExec(process.actions)
     process.argv = program.argv
-    process.credentials = sameCredentials(process.credentials)
+    process.credentials = afterExec(process.credentials)
     process.switches.dumpable = 1
     deleteTimers(process)
     process.hasExecuted = true
@@ -251,7 +251,7 @@ export class Lifecycle {
       files,
       fs: (flags & CLONE.FS) !== 0 ? parent.fs : { ...parent.fs },
       actions: (flags & CLONE.SIGHAND) !== 0 ? parent.actions : copyActions(parent.actions),
-      credentials: parent.credentials,
+      credentials: { ...parent.credentials },
       limits: parent.limits.map((limit) => ({ ...limit })),
       pending: new PendingSignals(),
       tasks: new Set(),
@@ -396,12 +396,6 @@ export class Lifecycle {
     if ((parent.actions[SIG.CHLD]!.flags & SA.NOCLDSTOP) === 0) sendToProcess(parent, childInfo(process, SIG.CHLD))
     this.wakeChildWaiters(parent)
   }
-}
-
-/** A program whose saved ids are its effective ones already keeps its object: nobody has to take it on anew. */
-function sameCredentials(credentials: Credentials): Credentials {
-  const { euid, suid, fsuid, egid, sgid, fsgid } = credentials
-  return suid === euid && fsuid === euid && sgid === egid && fsgid === egid ? credentials : afterExec(credentials)
 }
 
 /** Timers of timer_create(2) end with their program. */

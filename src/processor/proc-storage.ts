@@ -160,7 +160,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     link: named(
       (_cwd, _path, follow) => follow,
       storage.link,
-      refuse(E.XDEV),
+      (node, cwd, path) => withTwin(node, (twin) => storage.linkHandle(twin, cwd, path)),
       (handle, cwd, path) => storage.linkHandle(handle, cwd, path),
     ),
   }
@@ -168,23 +168,32 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
   /** Methods on handles: `ours` for a node that is open here. */
   const own = (handle: FileHandle): OpenNode | undefined => (opened.size === 0 ? undefined : opened.get(handle.key))
 
-  /** What the host's own process has of a node's kind: watches and extended attributes are asked of it. */
-  function twinOf(known: OpenNode): FileHandle | number {
-    if (known.twin !== null) return known.twin
-    const found = tree.outside(() => storage.open('/', hostPathOf(known.node), O.PATH | O.NOFOLLOW, 0))
+  /** What the host's own process has of a node's kind (one reference): watches, extended attributes and links are asked of it. */
+  function openTwin(node: Node): FileHandle | number {
+    const found = tree.outside(() => storage.open('/', hostPathOf(node), O.PATH | O.NOFOLLOW, 0))
     if (typeof found === 'number') return found
     // O_PATH never gives a device.
-    if (found.kind === 'device') return err(E.NXIO)
-    known.twin = found.handle
-    return found.handle
+    return found.kind === 'device' ? err(E.NXIO) : found.handle
+  }
+
+  function withTwin(node: Node, use: (twin: FileHandle) => number): number {
+    const twin = openTwin(node)
+    return typeof twin === 'number' ? twin : releasing(twin, () => use(twin))
+  }
+
+  function twinOf(known: OpenNode): FileHandle | number {
+    if (known.twin !== null) return known.twin
+    const twin = openTwin(known.node)
+    if (typeof twin !== 'number') known.twin = twin
+    return twin
   }
 
   const ofTwin =
-    (ask: (handle: FileHandle) => number) =>
-    (handle: FileHandle): number => {
+    <Rest extends unknown[]>(ask: (handle: FileHandle, ...rest: Rest) => number) =>
+    (handle: FileHandle, ...rest: Rest): number => {
       const known = own(handle)
       const named = known === undefined ? handle : twinOf(known)
-      return typeof named === 'number' ? named : ask(named)
+      return typeof named === 'number' ? named : ask(named, ...rest)
     }
 
   const onHandles: Partial<Storage> = {
@@ -250,8 +259,7 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
       const known = own(handle)
       return known === undefined ? storage.accessHandle(handle, mode, flags) : accessOf(known.node, mode, flags)
     },
-    linkHandle: (handle, cwd, path) =>
-      own(handle) === undefined ? storage.linkHandle(handle, cwd, path) : err(E.XDEV),
+    linkHandle: ofTwin(storage.linkHandle),
     mayChange: ofTwin(storage.mayChange),
     truncateHandle: (handle, length) => (own(handle) === undefined ? storage.truncateHandle(handle, length) : 0),
     fsync: (handle) => (own(handle) === undefined ? storage.fsync(handle) : err(E.INVAL)),
