@@ -45,6 +45,8 @@ const DUMPED = false
 /** kernel.pid_max of most machines, and where ids begin again (kernel/pid.c, RESERVED_PIDS). */
 const PID_END = 4 << 20
 const PID_AGAIN = 300
+/** The parent of orphans without a subreaper. */
+const INIT_PID = 1
 /** Those that nobody has waited for count too: kernel.threads-max of a small machine. */
 const PROCESSES_MAX = 1 << 15
 
@@ -338,18 +340,18 @@ export class Lifecycle {
     this.#freeRecords.push(task.record)
   }
 
-  /** Children go to the nearest subreaper (prctl(2)) or init, or away when it has ended. */
+  /** Children go to the nearest subreaper (prctl(2)), or to the machine's init, which is no process here: it reaps at once (find_new_reaper, kernel/exit.c). */
   #orphan(process: Process): void {
-    const { init } = this.#kernel
     let reaper = process.parent
-    while (reaper !== null && reaper.switches.subreaper === 0) reaper = reaper.parent
+    while (reaper !== null && (reaper.switches.subreaper === 0 || reaper.status >= 0)) reaper = reaper.parent
     for (const child of process.children) {
       const { parentDeathSignal } = child.switches
       if (parentDeathSignal !== 0) sendToProcess(child, signalInfo(parentDeathSignal, SI.USER, { pid: process.pid }))
-      child.parent = init === process ? null : (reaper ?? init)
-      if (child.parent !== null) child.parent.children.add(child)
-      else if (child.status >= 0) this.#kernel.processes.delete(child.pid)
-      if (child.parent !== null && child.status >= 0) this.#tellParent(child)
+      child.parent = reaper
+      child.outsideParent = INIT_PID
+      child.exitSignal = SIG.CHLD
+      reaper?.children.add(child)
+      if (child.status >= 0) this.#tellParent(child)
     }
     process.children.clear()
   }

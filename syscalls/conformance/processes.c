@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -94,6 +95,59 @@ static void children(void) {
   CALL(waitid, P_PID, 999999, 0L, WEXITED, 0L);
   CALL(waitid, P_ALL, 0, 0L, 0, 0L);
   CALL(waitid, 99, 0, 0L, WEXITED, 0L);
+}
+
+// What an orphan says of its parent, and what becomes of it: the process that made its parent never learns of it.
+static void orphan(const char *what, int reaper_is_first, int ends_before) {
+  int told[2], alive[2], status = 0;
+  pid_t first = getpid(), grandchild = 0;
+  char byte;
+  printf("%s\n", what);
+  fflush(stdout);
+  pipe(told), pipe(alive);
+  pid_t child = fork();
+  if (child == 0) {
+    close(alive[0]);
+    pid_t middle = getpid(), made = fork();
+    if (made == 0) {
+      while (!ends_before && getppid() == middle) usleep(1000);
+      made = getpid();
+      write(told[1], &made, sizeof made);
+      int is_first = getppid() == first;
+      write(told[1], &is_first, sizeof is_first);
+      usleep(20000);
+      _exit(9);
+    }
+    if (ends_before) {
+      siginfo_t info;
+      waitid(P_PID, made, &info, WEXITED | WNOWAIT);
+    }
+    _exit(3);
+  }
+  close(alive[1]);
+  int found = waitpid(child, &status, 0) == child;
+  printf("%d %d\n", found, WEXITSTATUS(status));
+  int is_first = -1;
+  read(told[0], &grandchild, sizeof grandchild), read(told[0], &is_first, sizeof is_first);
+  printf("its parent is the first: %d\n", is_first);
+  printf("%d\n", read(alive[0], &byte, 1) == 0);
+  // The machine's init takes a moment.
+  for (int i = 0; i < 2000 && !reaper_is_first && kill(grandchild, 0) == 0; i++) usleep(1000);
+  printf("%s\n", kill(grandchild, 0) == 0 ? "there" : strerrorname_np(errno));
+  printf("%d\n", waitpid(grandchild, &status, 0) == grandchild);
+  CALL(wait4, -1, &status, 0, 0L);
+}
+
+static void orphans(void) {
+  orphan("orphan", 0, 0);
+  orphan("orphan that has ended before", 0, 1);
+  prctl(PR_SET_CHILD_SUBREAPER, 1L);
+  orphan("orphan of a subreaper", 1, 0);
+  orphan("orphan of a subreaper that has ended before", 1, 1);
+  signal(SIGCHLD, SIG_IGN);
+  orphan("orphan of a subreaper that waits for nobody", 0, 0);
+  signal(SIGCHLD, SIG_DFL);
+  prctl(PR_SET_CHILD_SUBREAPER, 0L);
 }
 
 static void signals_to_others(void) {
@@ -228,6 +282,8 @@ int main(int argc, char **argv) {
   IN_CHILD("signals to others", signals_to_others());
   IN_CHILD("a full table", full_table());
   IN_CHILD("makers", makers());
+  orphans();
+  IN_CHILD("orphans of a child", orphans());
   ends();
   return 0;
 }
