@@ -35,6 +35,9 @@ const GROUPS: Kind = {
 }
 
 function put({ process }: Task, kind: Kind, ids: Ids): number {
+  const before = kind.get(process.credentials)
+  // Nobody may look into a program that acts for another now (commit_creds, kernel/cred.c; fs.suid_dumpable is 0).
+  if (ids.effective !== before.effective || ids.files !== before.files) process.switches.dumpable = 0
   process.credentials = { ...process.credentials, ...kind.make(ids) }
   return 0
 }

@@ -6,7 +6,7 @@ import { newFileStatus, S } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
 import { hasRoom, isData } from '../src/processor/memory-limits.js'
-import { isProcHandle } from '../src/processor/proc-storage.js'
+import { refusedProcMapping } from '../src/processor/proc-storage.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -104,7 +104,9 @@ function map(
       maxProt: shares && sealed ? PROT.READ | PROT.EXEC : 0,
     })
   }
-  if (!(file instanceof StorageFile) || file.isDirectory || isProcHandle(file.handle)) return err(E.NODEV)
+  if (!(file instanceof StorageFile) || file.isDirectory) return err(E.NODEV)
+  const refused = refusedProcMapping(file.handle)
+  if (refused < 0) return refused
   const shared = (flags & MAP.TYPE) !== MAP.PRIVATE
   // A shared mapping of a file that was opened read-only never becomes writable.
   const readOnly = shared && (file.flags & O.ACCMODE) !== O.RDWR

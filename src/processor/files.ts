@@ -84,6 +84,9 @@ export abstract class Description {
   }
 }
 
+const NOTHING = new Uint8Array(0)
+const PROBE = new Uint8Array(1)
+
 /** A regular file or directory of the storage manager. */
 export class StorageFile extends Description {
   readonly storage: Storage
@@ -106,14 +109,16 @@ export class StorageFile extends Description {
   }
 
   override moveNothing(writing: boolean): number {
-    return this.isDirectory && !writing ? err(E.ISDIR) : 0
+    if (this.isDirectory) return writing ? 0 : err(E.ISDIR)
+    return writing ? this.storage.write(this.handle, this.offset, NOTHING) : 0
   }
 
   /** The end of a file comes before a bad buffer (filemap_read). */
   override moveUnusable(writing: boolean, _count: number, offset: number): number {
     if (writing) return err(E.FAULT)
     if (this.isDirectory) return err(E.ISDIR)
-    return (offset < 0 ? this.offset : offset) >= this.storage.size(this.handle) ? 0 : err(E.FAULT)
+    const got = this.storage.read(this.handle, offset < 0 ? this.offset : offset, PROBE)
+    return got > 0 ? err(E.FAULT) : got
   }
 
   read(into: Segments, offset: number): number {
@@ -185,8 +190,6 @@ const POLLIN = 1
 const POLLOUT = 4
 /** A pipe that polls as writable takes this much without blocking (PIPE_BUF, pipe(7)). */
 const WRITE_PIECE = 4096
-
-const NOTHING = new Uint8Array(0)
 
 interface HostFileOptions {
   readonly flags: number
