@@ -132,7 +132,7 @@ const TABLES: readonly (readonly [
   ['F_', F],
   ['LOCK_', LOCK],
   ['SEEK_', SEEK],
-  ['AT_', AT],
+  ['AT_', AT, ['EXECVE_CHECK']],
   ['', ACCESS],
   ['RENAME_', RENAME],
   ['FALLOC_', FALLOC],
