@@ -11,6 +11,7 @@ import { mayHaveSize } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { AccessFlags, AccessMode, FallocateMode, StatFlags } from './flags.js'
 import { placeAt } from './places.js'
+import { isRunning } from './running.js'
 import { FileTimes, FileTimevals } from './structures.js'
 
 const PERMISSIONS = 0o7777
@@ -312,7 +313,8 @@ export const truncate = syscall({
     const place = placeAt(task, AT.FDCWD, path)
     if (typeof place === 'number') return place
     const limited = mayHaveSize(task, length)
-    return limited < 0 ? limited : task.kernel.storage.truncate(place.cwd, place.path, length)
+    if (limited < 0) return limited
+    return isRunning(task, place, true) ? err(E.TXTBSY) : task.kernel.storage.truncate(place.cwd, place.path, length)
   },
 })
 

@@ -16,6 +16,7 @@ import { CreationMode, EventfdFlags, OpenFlags } from './flags.js'
 import { install, limitOf } from './install.js'
 import { descriptorNamed, directoryOf, placeAt } from './places.js'
 import { resolvePlace } from './resolve.js'
+import { isRunning, runs } from './running.js'
 import { OpenHow } from './structures.js'
 
 /** Only for the opening itself: F_GETFL does not show them (do_dentry_open, fs/open.c). */
@@ -25,6 +26,7 @@ const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
 /** O_TMPFILE without O_DIRECTORY. */
 const TMPFILE = O.TMPFILE & ~O.DIRECTORY
 const PERMISSIONS = 0o7777
+const W_OK = 2
 /** How long a FIFO without its other end waits before it looks again. */
 const FIFO_NSEC = 2e6
 
@@ -41,6 +43,7 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   if (named >= 0) return openAgain(task, named, flags)
   const place = placeAt(task, dirfd, path)
   if (typeof place === 'number') return place
+  if (mayWrite(flags) && isRunning(task, place, (flags & O.NOFOLLOW) === 0)) return err(E.TXTBSY)
   const permissions = mode & PERMISSIONS & ~process.fs.umask
   const opened = kernel.storage.open(place.cwd, place.path, flags, permissions)
   if (typeof opened === 'number') {
@@ -49,6 +52,12 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   }
   return installOpened(task, opened, flags)
 }
+
+/** Whether an open(2) that works writes to a file that is there. */
+const mayWrite = (flags: number): boolean =>
+  (flags & (O.ACCMODE | O.TRUNC)) !== 0 &&
+  (flags & (O.PATH | O.DIRECTORY)) === 0 &&
+  (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL)
 
 function installOpened(task: Task, opened: Opened, flags: number): Outcome {
   if (opened.kind === 'device') return installHost(task, opened, flags)
@@ -101,6 +110,10 @@ function openAgain(task: Task, named: number, flags: number): Outcome {
   if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
   const handle = handleOf(storage, file)
   if (typeof handle === 'number') return handle
+  if (mayWrite(flags) && runs(task, handle.key) && storage.accessHandle(handle, W_OK, AT.EACCESS) >= 0) {
+    storage.release(handle)
+    return err(E.TXTBSY)
+  }
   const opened = storage.reopen(handle, flags)
   storage.release(handle)
   if (typeof opened !== 'number') return installOpened(task, opened, flags)

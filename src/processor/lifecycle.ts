@@ -104,6 +104,7 @@ export class Lifecycle {
     words[(task.record + POLL) >> 2] = poll
     task.process.space = program.space
     task.process.executable = program.path
+    task.process.executableKey = program.key
     task.name = program.name.slice(0, 15)
     words[(task.record + ASID) >> 2] = program.space.asid
     initialiseState(this.#kernel.view, task.record)
@@ -276,6 +277,7 @@ export class Lifecycle {
       oomScoreAdjustment: parent.oomScoreAdjustment,
       hasExecuted: false,
       executable: parent.executable,
+      executableKey: parent.executableKey,
       argv: parent.argv,
     }
     child.parent?.children.add(child)

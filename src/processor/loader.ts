@@ -64,6 +64,7 @@ export interface LoadedProgram {
   readonly sp: number
   /** Canonical path of the executable. */
   readonly path: string
+  readonly key: string
   /** What was asked for, without directories: a script's own name, not its interpreter's; an open file's own (begin_new_exec, fs/exec.c). */
   readonly name: string
 }
@@ -231,7 +232,7 @@ function loadElf(
   const called =
     request.source !== undefined && 'handle' in request.source ? canonical.replace(/ \(deleted\)$/, '') : request.path
   const name = called.slice(called.lastIndexOf('/') + 1)
-  return { space, entry: image.entry + biasOf(image), sp, path: canonical, name }
+  return { space, entry: image.entry + biasOf(image), sp, path: canonical, key: handle.key, name }
 }
 
 /** What the kernel finds wrong with the name of a dynamic linker, in its order; else that there is none here. */

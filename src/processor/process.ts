@@ -67,6 +67,8 @@ export interface Process {
   /** It runs another program than when it was forked. */
   hasExecuted: boolean
   executable: string
+  /** Key of its file (FileHandle). */
+  executableKey: string
   argv: readonly Uint8Array[]
 }
 

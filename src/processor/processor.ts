@@ -199,6 +199,7 @@ export class Processor {
       oomScoreAdjustment: 0,
       hasExecuted: true,
       executable: loaded.path,
+      executableKey: loaded.key,
       argv,
     }
     kernel.init = process

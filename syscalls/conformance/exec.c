@@ -162,6 +162,49 @@ static void busy(void) {
   TRY(AT_FDCWD, "program", again, 0L, 0);
 }
 
+// Nobody writes to a program that runs.
+static void running(void) {
+  int pipes[2], said[2];
+  char path[40], byte;
+  copy("runs", 0755);
+  pipe(pipes), pipe(said);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    dup2(pipes[0], 0), dup2(said[1], 1);
+    close(pipes[1]);
+    execve("runs", (char *[]){"runs", "waits", 0}, 0);
+  }
+  read(said[0], &byte, 1);
+  static const int flags[] = {O_RDONLY, O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_EXCL, O_WRONLY | O_DIRECTORY, O_PATH | O_RDWR};
+  symlink("runs", "to-runs");
+  for (int i = 0; i < 8; i++) {
+    WORKS(open, "runs", flags[i], 0644);
+    WORKS(open, "to-runs", flags[i], 0644);
+    WORKS(open, "to-runs", flags[i] | O_NOFOLLOW, 0644);
+    WORKS(open, "/proc/self/exe", flags[i], 0644);
+  }
+  CALL(truncate, "runs", 10L);
+  CALL(truncate, "to-runs", 10L);
+  sprintf(path, "/proc/self/fd/%d", open("runs", O_RDONLY));
+  WORKS(open, path, O_RDWR);
+  sprintf(path, "/proc/%d/exe", pid);
+  WORKS(open, path, O_RDWR);
+  chmod(".", 0777);
+  fflush(stdout);
+  if (fork() == 0) {
+    if (syscall(SYS_setresuid, 65534, 65534, 65534) == 0) CALL(open, "runs", O_WRONLY);
+    _exit(0);
+  }
+  wait(0);
+  link("runs", "other-name");
+  CALL(open, "other-name", O_WRONLY);
+  CALL(unlink, "runs");
+  close(pipes[1]);
+  waitpid(pid, 0, 0);
+  WORKS(open, "other-name", O_WRONLY);
+}
+
 static void by_descriptor(void) {
   char *again[] = {"zeroth", "again", 0};
   TRY(open("to-program", O_PATH | O_NOFOLLOW), "", again, 0L, AT_EMPTY_PATH);
@@ -203,6 +246,7 @@ static void checks(void) {
   mkdir("there", 0755);
   order();
   busy();
+  running();
   by_descriptor();
   chdir("..");
 }
@@ -210,6 +254,7 @@ static void checks(void) {
 int main(int argc, char **argv) {
   // A new program without arguments has one, the empty string.
   if (argc > 0 && argv[0][0] == 0) return printf("%d arguments\n", argc), 8;
+  if (argc > 1 && strcmp(argv[1], "waits") == 0) return write(1, "x", 1) + read(0, &argc, 1);
   if (argc > 1 && strcmp(argv[argc - 1], "again") == 0) {
     new_program(argv);
     return 7;
