@@ -5,7 +5,7 @@ import { MAP, MFD, PROT } from '../src/abi/mman.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
-import { hasRoom, isData } from '../src/processor/memory-limits.js'
+import { hasRoom, isData, mayLock } from '../src/processor/memory-limits.js'
 import { refusedProcMapping } from '../src/processor/proc-storage.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
@@ -37,7 +37,8 @@ const mayExpand = ({ process, space }: Task, length: number, data: boolean): boo
 
 /** MAP_POPULATE: pages that cannot be brought in are left to later. */
 function populated(task: Task, address: number, length: number, prot: number, flags: number): number {
-  if (address < 0 || (flags & MAP.POPULATE) === 0 || (flags & MAP.NONBLOCK) !== 0) return address
+  const wanted = (flags & MAP.LOCKED) !== 0 || (flags & (MAP.POPULATE | MAP.NONBLOCK)) === MAP.POPULATE
+  if (address < 0 || !wanted) return address
   const access = isData({ prot, flags }) ? 1 : 0
   for (let at = address; at < address + length; at += PAGE) if (task.memory.translate(at, access) < 0) break
   return address
@@ -52,8 +53,11 @@ export const mmap = syscall({
   run(task, { addr, length, prot, flags, fd, offset }) {
     if (offset % PAGE !== 0) return err(E.INVAL)
     if (offset < 0) return err(E.OVERFLOW)
-    const mapped = map(task, addr, length, prot, flags, fd, offset)
-    return populated(task, mapped, length, prot, flags)
+    if ((flags & MAP.LOCKED) !== 0 && mayLock(task.process, task.space.vmas, 0) < 0) return err(E.PERM)
+    const all = task.space.locksFuture ? flags | MAP.LOCKED : flags
+    if ((all & MAP.LOCKED) !== 0 && mayLock(task.process, task.space.vmas, length) < 0) return err(E.AGAIN)
+    const mapped = map(task, addr, length, prot, all, fd, offset)
+    return populated(task, mapped, length, prot, all)
   },
 })
 
@@ -85,8 +89,8 @@ function map(
       flags: flags | MAP.ANONYMOUS,
       offset: 0,
       file: '',
-      path: '',
-      maxProt: 0,
+      path: '/dev/zero',
+      maxProt: type !== MAP.PRIVATE && !file.writable ? PROT.READ | PROT.EXEC : 0,
     })
   if (file instanceof MemoryFile) {
     const shares = (flags & MAP.TYPE) !== MAP.PRIVATE
@@ -178,8 +182,8 @@ export const memfd_create = syscall({
   run(task, { name, flags }) {
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC | MFD.NOEXEC_SEAL)) !== 0) return err(E.INVAL)
     if ((flags & MFD.EXEC) !== 0 && (flags & MFD.NOEXEC_SEAL) !== 0) return err(E.INVAL)
-    const { host, manager, cache, bytes } = task.kernel
-    const file = new MemoryFile(host, manager, cache, bytes, name)
+    const { host, manager, spaces, cache, bytes } = task.kernel
+    const file = new MemoryFile(host, manager, spaces, cache, bytes, name)
     if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) file.seals = 0
     if ((flags & MFD.NOEXEC_SEAL) !== 0) {
       file.chmod(0o666)

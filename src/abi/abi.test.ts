@@ -141,7 +141,7 @@ const TABLES: readonly (readonly [
   ['PROT_', PROT],
   ['MAP_', MAP, ['UNINITIALIZED']],
   ['MREMAP_', MREMAP],
-  ['MADV_', MADV, ['COLLAPSE']],
+  ['MADV_', MADV, ['COLLAPSE', 'GUARD_INSTALL', 'GUARD_REMOVE']],
   ['MS_', MS],
   ['MCL_', MCL],
   ['MFD_', MFD, ['NOEXEC_SEAL', 'EXEC']],

@@ -6,8 +6,9 @@ import { MFD } from '../abi/mman.js'
 import { type FileStatus, S } from '../abi/stat.js'
 import type { ExCache } from '../excache/excache.js'
 import type { Host } from '../host/host.js'
-import { PAGE } from '../wire/layout.js'
+import { objectKey, PAGE } from '../wire/layout.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
+import type { AddressSpaces } from './address-space.js'
 import { Description } from './files.js'
 import type { Segments } from './guest-memory.js'
 
@@ -18,6 +19,7 @@ export class MemoryFile extends Description {
   readonly #host: Host
   readonly #manager: MemoryMethods
   readonly #cache: ExCache
+  readonly #spaces: AddressSpaces
   readonly #bytes: Uint8Array
   readonly #page = new Uint8Array(PAGE)
   readonly pollFd = -1
@@ -29,10 +31,18 @@ export class MemoryFile extends Description {
   /** F_SEAL_ bits; a file is born sealed against seals unless memfd_create(2) says otherwise. */
   seals: number = F_SEAL.SEAL
 
-  constructor(host: Host, manager: MemoryMethods, cache: ExCache, bytes: Uint8Array, name: string) {
+  constructor(
+    host: Host,
+    manager: MemoryMethods,
+    spaces: AddressSpaces,
+    cache: ExCache,
+    bytes: Uint8Array,
+    name: string,
+  ) {
     super(O.RDWR | O.LARGEFILE)
     this.#host = host
     this.#manager = manager
+    this.#spaces = spaces
     this.#cache = cache
     this.#bytes = bytes
     this.name = name
@@ -51,7 +61,8 @@ export class MemoryFile extends Description {
     if (size > before && (this.seals & F_SEAL.GROW) !== 0) return err(E.PERM)
     this.#cache.flushObject(this.object)
     const result = this.#manager.resizeObject({ object: this.object, size })
-    this.#cache.dropObject(this.object, { discard: true })
+    this.#forget()
+    this.#spaces.fileTruncated(objectKey(this.object), size)
     return result
   }
 
@@ -106,7 +117,7 @@ export class MemoryFile extends Description {
         host += part
       }
     }
-    this.#cache.dropObject(this.object, { discard: true })
+    this.#forget()
     if (offset < 0) this.#offset = at
     return at - start
   }
@@ -125,6 +136,12 @@ export class MemoryFile extends Description {
     if (fd >= 0) this.#host.fchmod(fd, this.#mode)
     this.#attributesFd = fd
     return fd
+  }
+
+  /** Its bytes have changed: mappings fetch them again. */
+  #forget(): void {
+    this.#cache.dropObject(this.object, { discard: true })
+    this.#spaces.fileChanged(objectKey(this.object))
   }
 
   get isExecutable(): boolean {
@@ -152,7 +169,7 @@ export class MemoryFile extends Description {
       if (result < 0) return result
       at += part
     }
-    this.#cache.dropObject(this.object, { discard: true })
+    this.#forget()
     return 0
   }
 

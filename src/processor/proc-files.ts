@@ -12,6 +12,7 @@ import { bytesOfPath } from '../lib/path-text.js'
 import { PAGE, type Vma } from '../wire/layout.js'
 import { type Description, HostFile, StorageFile } from './files.js'
 import { MemoryFile } from './memory-file.js'
+import { isLocked, sizeOf } from './memory-limits.js'
 import type { Process } from './process.js'
 import type { PendingSignals } from './signals.js'
 import type { Task } from './task.js'
@@ -60,7 +61,6 @@ const kib = (bytes: number): number => Math.floor(bytes / KIB)
 // Memory
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0')
-const sizeOf = (vmas: readonly Vma[]): number => vmas.reduce((sum, { start, end }) => sum + end - start, 0)
 const isWritable = ({ prot }: Vma): boolean => (prot & PROT.WRITE) !== 0
 const isStack = ({ flags }: Vma): boolean => (flags & MAP.GROWSDOWN) !== 0
 const isPrivate = ({ flags }: Vma): boolean => (flags & MAP.SHARED) === 0
@@ -116,7 +116,7 @@ function smapsOf(task: Task, vma: Vma): string {
     ['Anonymous', anonymous],
     ['Swap', 0],
     ['SwapPss', 0],
-    ['Locked', 0],
+    ['Locked', isLocked(vma) ? resident : 0],
   ]
   const lines = rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`)
   return `${mapLine(task.process, vma)}\n${lines.join('')}`
@@ -273,7 +273,7 @@ function status(task: Task): string {
     ['Groups', `${process.credentials.groups.join(' ')} `],
     ['VmPeak', size(sizeOf(space.vmas))],
     ['VmSize', size(sizeOf(space.vmas))],
-    ['VmLck', size(0)],
+    ['VmLck', size(sizeOf(space.vmas.filter(isLocked)))],
     ['VmPin', size(0)],
     ['VmHWM', size(residentOf(task, everything))],
     ['VmRSS', size(residentOf(task, everything))],
