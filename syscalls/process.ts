@@ -134,7 +134,7 @@ function execute(task: Task, program: Named, argv: number, envp: number, onlyChe
 }
 
 const PROGRAMS =
-  'static programs and scripts; one that may be executed but not read is EACCES, and one that only a program of the host writes to is no ETXTBSY'
+  'static programs and scripts; one that may be executed but not read is EACCES unless lego runs as root, and one that only a program of the host writes to is no ETXTBSY'
 
 export const execve = syscall({
   number: 59,

@@ -134,7 +134,7 @@ export class Lifecycle {
     process.actions = actionsAfterExec(process.actions)
     process.argv = program.argv
     process.credentials = afterExec(process.credentials)
-    process.switches.dumpable = 1
+    process.switches.dumpable = loaded.isReadable ? 1 : 0
     deleteTimers(process)
     process.hasExecuted = true
     task.altStackAddress = 0

@@ -13,7 +13,7 @@ import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
 import { PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
-import type { Credentials } from './credentials.js'
+import type { Credentials, Identity } from './credentials.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
 import { StorageFile } from './files.js'
 import { hasRoom, isData } from './memory-limits.js'
@@ -32,6 +32,7 @@ const STACK_INITIAL = 128 << 10
 const SCRIPT_DEPTH_MAX = 4
 const HEAD_SIZE = 4096
 const X_OK = 1
+const R_OK = 4
 /** MAX_LFS_FILESIZE: mmap(2) refuses more of a file (EOVERFLOW). */
 const FILE_SIZE_MAX = 2 ** 63
 const OFFSET_MAX = 2 ** 52
@@ -65,6 +66,8 @@ export interface LoadedProgram {
   /** Canonical path of the executable. */
   readonly path: string
   readonly key: string
+  /** Its process may read it; else nobody may look into what runs (would_dump, fs/exec.c). */
+  readonly isReadable: boolean
   /** What was asked for, without directories: a script's own name, not its interpreter's; an open file's own (begin_new_exec, fs/exec.c). */
   readonly name: string
 }
@@ -82,6 +85,7 @@ export interface LoaderEnvironment {
   readonly processes: ReadonlyMap<number, Process>
   readonly spaces: AddressSpaces
   readonly cpu: CpuFacts
+  readonly identity: Identity
 }
 
 const failure = (errno: number, reason: string): LoadFailure => ({ errno: -errno, reason, fatal: false })
@@ -99,7 +103,7 @@ const OPEN_FAILURES: Readonly<Record<number, string>> = {
   [E.NAMETOOLONG]: 'File name too long',
 }
 
-export const isFailure = (result: LoadedProgram | LoadFailure): result is LoadFailure => 'errno' in result
+export const isFailure = (result: object): result is LoadFailure => 'errno' in result
 
 export function loadProgram(environment: LoaderEnvironment, request: ProgramRequest): LoadedProgram | LoadFailure {
   const { storage } = environment
@@ -109,12 +113,13 @@ export function loadProgram(environment: LoaderEnvironment, request: ProgramRequ
   for (let depth = 0; ; depth++) {
     const opened = depth === 0 && request.opened ? request.opened : openExecutable(environment, source)
     if ('errno' in opened) return depth === 0 ? opened : ofInterpreter(path, opened)
-    const { handle, head, size } = opened
+    const { handle, head, size, isReadable } = opened
     const script = parseScript(head)
     if (script === null) {
       const result = loadElf(environment, { ...request, argv }, handle, head, size)
       storage.release(handle)
-      return depth > 0 && isFailure(result) ? ofInterpreter(path, result) : result
+      if (!isFailure(result)) return { ...result, isReadable }
+      return depth > 0 ? ofInterpreter(path, result) : result
     }
     storage.release(handle)
     if (depth === SCRIPT_DEPTH_MAX) return failure(E.LOOP, 'too many levels of interpreter scripts')
@@ -140,6 +145,8 @@ export interface Executable {
   readonly handle: FileHandle
   readonly head: Uint8Array
   readonly size: number
+  /** Also by the process itself. */
+  readonly isReadable: boolean
 }
 
 const sourceOf = ({ source, cwd, path }: Pick<ProgramRequest, 'source' | 'cwd' | 'path'>): ProgramSource =>
@@ -152,8 +159,12 @@ export const openProgram = (
 ): Executable | LoadFailure => openExecutable(environment, sourceOf(request))
 
 function open(storage: Storage, source: ProgramSource): ReturnType<Storage['open']> {
-  if ('path' in source)
-    return storage.open(source.cwd, source.path, O.RDONLY | O.CLOEXEC | (source.follow ? 0 : O.NOFOLLOW), 0)
+  if ('path' in source) {
+    const { cwd, path, follow } = source
+    const opened = storage.open(cwd, path, O.RDONLY | O.CLOEXEC | (follow ? 0 : O.NOFOLLOW), 0)
+    // Who may execute it need not be allowed to read it.
+    return opened === -E.ACCES ? storage.open(cwd, path, O.PATH | (follow ? 0 : O.NOFOLLOW), 0) : opened
+  }
   const status = newFileStatus()
   const retained = storage.retain(source.handle)
   const result = retained < 0 ? retained : storage.statHandle(source.handle, status)
@@ -194,8 +205,12 @@ function openExecutable(environment: LoaderEnvironment, source: ProgramSource): 
   if (storage.accessHandle(handle, X_OK, AT.EACCESS) < 0) return refuse('Permission denied')
   const head = new Uint8Array(HEAD_SIZE)
   if (isBeingWritten(environment, handle.key)) return refuse('Text file busy', E.TXTBSY)
-  const got = storage.read(handle, 0, head)
-  return got < 0 ? refuse('cannot be read', -got) : { handle, head: head.subarray(0, got), size: status.size }
+  const isReadable = storage.accessHandle(handle, R_OK, AT.EACCESS) >= 0
+  const readHead = (): number => storage.read(handle, 0, head)
+  const got = isReadable ? readHead() : environment.identity.asSuperuser(readHead)
+  return got < 0
+    ? refuse('cannot be read', -got)
+    : { handle, head: head.subarray(0, got), size: status.size, isReadable }
 }
 
 function loadElf(
@@ -204,7 +219,7 @@ function loadElf(
   handle: FileHandle,
   head: Uint8Array,
   size: number,
-): LoadedProgram | LoadFailure {
+): Omit<LoadedProgram, 'isReadable'> | LoadFailure {
   const { storage, spaces, cpu } = environment
   let bytes = head
   const end = headersEnd(head)

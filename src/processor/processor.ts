@@ -112,6 +112,7 @@ export class Processor {
       clock,
       timers: new TimerQueue(),
       signalFiles: new Set(),
+      identity: new Identity(host),
       cpu: factsOf(options.cpu ?? CPU_MAX),
       entropy: (into: Uint8Array) => void (options.deterministic ? random.fill(into) : host.getrandom(into)),
       processes: new Map(),
@@ -126,9 +127,8 @@ export class Processor {
       foregroundGroup: 0,
       init: null,
     } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] }
-    const identity = new Identity(host)
     const dispatch: Dispatch = (task) => {
-      identity.assume(task.process.credentials)
+      kernel.identity.assume(task.process.credentials)
       return options.dispatch(task)
     }
     kernel.scheduler = new Scheduler(kernel, engine, lines, dispatch, this.#eventfd)

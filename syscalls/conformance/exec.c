@@ -232,6 +232,31 @@ static void by_descriptor(void) {
   TRY(memory, "", again, 0L, AT_EMPTY_PATH);
 }
 
+// Execution needs no right to read, but its program is nobody's to look into.
+static void unreadable(void) {
+  char *again[] = {"zeroth", "again", 0}, *dumpable[] = {"zeroth", "dumpable", 0};
+  copy("only-runs", 0111);
+  copy("private", 0700);
+  copy("only-reads", 0444);
+  script("by-only-runs", "#!", "./only-runs again");
+  script("unreadable-script", "#!", "./program again");
+  chmod("unreadable-script", 0111);
+  chmod(".", 0755);
+  int opened = open("only-runs", O_PATH);
+  if (syscall(SYS_setresuid, 65534, 65534, 65534) != 0) return;
+  static const char *const names[] = {"only-runs", "private", "only-reads", "by-only-runs", "unreadable-script", "program"};
+  for (int i = 0; i < 6; i++) {
+    printf("%s\n", names[i]);
+    CALL(open, names[i], O_RDONLY | O_TRUNC);
+    TRY(AT_FDCWD, names[i], again, 0L, 0);
+    TRY(AT_FDCWD, names[i], 8L, 0L, 0);
+    TRY(AT_FDCWD, names[i], again, 0L, AT_EXECVE_CHECK);
+    TRY(AT_FDCWD, names[i], dumpable, 0L, 0);
+  }
+  TRY(opened, "", again, 0L, AT_EMPTY_PATH);
+  CALL(open, "only-runs", O_RDONLY);
+}
+
 static void checks(void) {
   // What a shell has left open: descriptors are shown.
   for (int fd = 10; fd < 20; fd++) close(fd);
@@ -248,6 +273,12 @@ static void checks(void) {
   busy();
   running();
   by_descriptor();
+  fflush(stdout);
+  if (fork() == 0) {
+    unreadable();
+    _exit(0);
+  }
+  wait(0);
   chdir("..");
 }
 
@@ -255,6 +286,8 @@ int main(int argc, char **argv) {
   // A new program without arguments has one, the empty string.
   if (argc > 0 && argv[0][0] == 0) return printf("%d arguments\n", argc), 8;
   if (argc > 1 && strcmp(argv[1], "waits") == 0) return write(1, "x", 1) + read(0, &argc, 1);
+  if (argc > 1 && strcmp(argv[1], "dumpable") == 0)
+    return printf("dumpable %d, may be read %d\n", prctl(PR_GET_DUMPABLE), open("/proc/self/exe", O_RDONLY) >= 0), 0;
   if (argc > 1 && strcmp(argv[argc - 1], "again") == 0) {
     new_program(argv);
     return 7;
