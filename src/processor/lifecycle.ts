@@ -318,6 +318,7 @@ export class Lifecycle {
     process.alarm.nextNsec = Infinity
     deleteTimers(process)
     this.#orphan(process)
+    this.#wakeOrphanedGroup(process, process.parent, process)
     if (process === kernel.init) {
       kernel.finalStatus = status
       kernel.scheduler.finish()
@@ -354,8 +355,30 @@ export class Lifecycle {
       child.exitSignal = SIG.CHLD
       reaper?.children.add(child)
       if (child.status >= 0) this.#tellParent(child)
+      this.#wakeOrphanedGroup(child, process, null)
     }
     process.children.clear()
+  }
+
+  /**
+   * Stopped jobs that nobody is left to continue get SIGHUP and SIGCONT: when the end of `ending` takes the last link between the group of `member`
+   * and another of its session (kill_orphaned_pgrp, kernel/exit.c).
+   */
+  #wakeOrphanedGroup(member: Process, ending: Process | null, ignored: Process | null): void {
+    const { pgid, sid } = member
+    if (ending === null || ending.pgid === pgid || ending.sid !== sid) return
+    const group = this.#groupOf(member)
+    if (group.some((one) => one !== ignored && isLink(one)) || !group.some(({ stopped }) => stopped)) return
+    for (const signal of [SIG.HUP, SIG.CONT]) for (const one of group) sendToProcess(one, signalInfo(signal, SI.KERNEL))
+  }
+
+  #groupOf({ pgid }: Process): Process[] {
+    return [...this.#kernel.processes.values()].filter((one) => one.pgid === pgid && one.status < 0)
+  }
+
+  /** A terminal stops nobody whom nobody would continue (is_current_pgrp_orphaned, kernel/exit.c). */
+  isOrphaned(process: Process): boolean {
+    return !this.#groupOf(process).some(isLink)
   }
 
   #tellParent(process: Process): void {
@@ -401,6 +424,10 @@ export class Lifecycle {
     this.wakeChildWaiters(parent)
   }
 }
+
+/** Whether its parent, of the same session, may look after its group from another one. What is outside of the machine may. */
+const isLink = ({ parent, outsideParent, pgid, sid }: Process): boolean =>
+  parent === null ? outsideParent !== INIT_PID : parent.pgid !== pgid && parent.sid === sid
 
 /** Timers of timer_create(2) end with their program. */
 function deleteTimers(process: Process): void {
