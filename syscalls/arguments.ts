@@ -1,6 +1,7 @@
 // Types of system call arguments: how each is read from its register (low and high half), and how strace shows it. Here are numbers, buffers and
 // strings; flags.ts has the numbers with names, structures.ts what pointers point to, commands.ts the arguments that depend on another one.
 // Numbers are exact to 2^53; sizes and addresses beyond that are rounded, and wrong for every call anyway.
+import { E, type ErrnoNumber, err } from '../src/abi/errno.js'
 import { bytesOfPath } from '../src/lib/path-text.js'
 import type { Task } from '../src/processor/task.js'
 import { quote, SHOWN_BYTES } from './quote.js'
@@ -114,13 +115,16 @@ export const Path: ArgumentType<string> = {
   traced: 'file',
 }
 
-/** A C string that is no path. */
-export const Name: ArgumentType<string> = {
+/** A C string that is no path, of at most `most` bytes: `tooLong` is the errno of a longer one. */
+export const Name = (most: number, tooLong: ErrnoNumber): ArgumentType<string> => ({
   kind: 'name',
-  decode: Path.decode,
+  decode(low, high, task) {
+    const text = task.memory.readString(asUnsigned64(low, high), most + 1)
+    return (text === -E.NAMETOOLONG ? err(tooLong) : text) as string
+  },
   mayFail: true,
   show: showPath,
-}
+})
 
 /** A path that may be NULL. */
 export const OptionalPath: ArgumentType<string | null> = {

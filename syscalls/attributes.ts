@@ -11,6 +11,7 @@ import { mayHaveSize } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { AccessFlags, AccessMode, FallocateMode, StatFlags } from './flags.js'
 import { placeAt } from './places.js'
+import { isRunning } from './running.js'
 import { FileTimes, FileTimevals } from './structures.js'
 
 const PERMISSIONS = 0o7777
@@ -30,7 +31,11 @@ function mayAccess(task: Task, dirfd: number, path: string, mode: number, flags:
     if (dirfd === AT.FDCWD) return storage.access('/', task.process.fs.cwd, mode, flags & AT.EACCESS)
     const file = task.process.files.get(dirfd)
     if (file === undefined) return err(E.BADF)
-    return file instanceof StorageFile ? storage.accessHandle(file.handle, mode, flags & AT.EACCESS) : 0
+    if (file instanceof StorageFile) return storage.accessHandle(file.handle, mode, flags & AT.EACCESS)
+    const { host } = task.kernel
+    // The host without memfds: nobody else can have one of the guest's.
+    const { attributesFd } = file
+    return attributesFd < 0 ? 0 : host.faccessat(AT.FDCWD, host.nameOf(attributesFd), mode, flags & AT.EACCESS)
   }
   const place = placeAt(task, dirfd, path)
   return typeof place === 'number' ? place : storage.access(place.cwd, place.path, mode, flags & ~AT.EMPTY_PATH)
@@ -308,7 +313,8 @@ export const truncate = syscall({
     const place = placeAt(task, AT.FDCWD, path)
     if (typeof place === 'number') return place
     const limited = mayHaveSize(task, length)
-    return limited < 0 ? limited : task.kernel.storage.truncate(place.cwd, place.path, length)
+    if (limited < 0) return limited
+    return isRunning(task, place, true) ? err(E.TXTBSY) : task.kernel.storage.truncate(place.cwd, place.path, length)
   },
 })
 

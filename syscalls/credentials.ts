@@ -35,6 +35,9 @@ const GROUPS: Kind = {
 }
 
 function put({ process }: Task, kind: Kind, ids: Ids): number {
+  const before = kind.get(process.credentials)
+  // Nobody may look into a program that acts for another now (commit_creds, kernel/cred.c; fs.suid_dumpable is 0).
+  if (ids.effective !== before.effective || ids.files !== before.files) process.switches.dumpable = 0
   process.credentials = { ...process.credentials, ...kind.make(ids) }
   return 0
 }
@@ -72,6 +75,10 @@ function setThree(task: Task, kind: Kind, real: number, effective: number, saved
   const known = [UNCHANGED, ids.real, ids.effective, ids.saved]
   if (!isPrivileged(task, kind) && ![real, effective, saved].every((id) => known.includes(id))) return err(E.PERM)
   const newEffective = effective === UNCHANGED ? ids.effective : effective
+  const isSame = (id: number, before: number): boolean => id === UNCHANGED || id === before
+  const keeps = isSame(effective, ids.effective) && (effective === UNCHANGED || effective === ids.files)
+  // What changes nothing makes no new credentials, unlike the other calls (__sys_setresuid, kernel/sys.c).
+  if (keeps && isSame(real, ids.real) && isSame(saved, ids.saved)) return 0
   return put(task, kind, {
     real: real === UNCHANGED ? ids.real : real,
     effective: newEffective,
@@ -84,6 +91,8 @@ function setThree(task: Task, kind: Kind, real: number, effective: number, saved
 function setForFiles(task: Task, kind: Kind, id: number): number {
   const ids = kind.get(task.process.credentials)
   const known = [ids.real, ids.effective, ids.saved, ids.files]
+  // As in __sys_setfsuid, nothing is nothing.
+  if (id === ids.files) return id
   if (id !== UNCHANGED && (known.includes(id) || isPrivileged(task, kind))) put(task, kind, { ...ids, files: id })
   return ids.files
 }

@@ -1,7 +1,6 @@
 // close(2), dup(2), pipe(2): descriptors themselves. fcntl(2) has its own file.
 import { E, err } from '../src/abi/errno.js'
 import { CLOSE_RANGE, O } from '../src/abi/fcntl.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
 import { HostFile } from '../src/processor/files.js'
 import { unshareFiles } from '../src/processor/process.js'
@@ -9,9 +8,8 @@ import type { Task } from '../src/processor/task.js'
 import { Fd, Int } from './arguments.js'
 import { full, syscall } from './define.js'
 import { CloseRangeFlags, DescriptorFlags } from './flags.js'
+import { install, limitOf } from './install.js'
 import { OutFds } from './structures.js'
-
-const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
 
 export const close = syscall({
   number: 3,
@@ -101,15 +99,14 @@ function makePipe(task: Task, address: number, flags: number): number {
     new HostFile(host, window, fd, { flags: mode | status, mode: S.IFIFO, nonblocking: true, owned: true })
   const ends = [end(pair[0]!, O.RDONLY), end(pair[1]!, O.WRONLY)] as const
   const closeOnExec = (flags & O.CLOEXEC) !== 0
-  const readEnd = files.add(ends[0], closeOnExec, limitOf(task))
+  const readEnd = install(task, ends[0], closeOnExec)
   if (readEnd < 0) {
-    for (const file of ends) file.close()
+    ends[1].close()
     return readEnd
   }
-  const writeEnd = files.add(ends[1], closeOnExec, limitOf(task))
+  const writeEnd = install(task, ends[1], closeOnExec)
   if (writeEnd < 0) {
     files.close(readEnd)
-    ends[1].close()
     return writeEnd
   }
   const { memory } = task

@@ -2,7 +2,6 @@
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
 import { EPOLL_CLOEXEC, EPOLL_CTL, EPOLL_EVENT_SIZE, POLL } from '../src/abi/poll.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { SIGSET_SIZE } from '../src/abi/signal.js'
 import { TASK_SIZE } from '../src/processor/address-space.js'
 import { EpollFile } from '../src/processor/epoll-file.js'
@@ -12,6 +11,7 @@ import { Fd, Int, Size } from './arguments.js'
 import { deadline, finish, isOver, mask, NEVER, timeout, unmask } from './deadlines.js'
 import { full, syscall } from './define.js'
 import { EpollFlags, EpollOperation } from './flags.js'
+import { install } from './install.js'
 import { PlainSigset } from './signal-arguments.js'
 import { EpollEvent, OutEpollEvents, Timespec } from './structures.js'
 
@@ -20,13 +20,9 @@ const EVENTS_MAX = Math.floor(0x7fffffff / EPOLL_EVENT_SIZE)
 
 function make(task: Task, flags: number): number {
   const { host, window } = task.kernel
-  const { files, limits } = task.process
   const fd = host.epollCreate(EPOLL_CLOEXEC)
   if (fd < 0) return fd
-  const file = new EpollFile(host, window, fd)
-  const made = files.add(file, (flags & EPOLL_CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
-  if (made < 0) file.close()
-  return made
+  return install(task, new EpollFile(host, window, fd), (flags & EPOLL_CLOEXEC) !== 0)
 }
 
 export const epoll_create = syscall({

@@ -116,13 +116,15 @@ const addSeals: Command = (task, file, _fd, seals) => {
   if (!(file instanceof MemoryFile)) return err(E.INVAL)
   if ((seals & ~ALL_SEALS) !== 0) return err(E.INVAL)
   if ((file.seals & F_SEAL.SEAL) !== 0) return err(E.PERM)
-  if ((seals & F_SEAL.WRITE & ~file.seals) !== 0 && isMappedForWriting(task, file)) return err(E.BUSY)
   // A file that may not be executed cannot be made to hold code either (mm/memfd.c).
   const implied =
     (seals & F_SEAL.EXEC) !== 0 && file.isExecutable
       ? F_SEAL.SHRINK | F_SEAL.GROW | F_SEAL.WRITE | F_SEAL.FUTURE_WRITE
       : 0
-  file.seals |= seals | implied
+  const all = seals | implied
+  if ((all & F_SEAL.WRITE & ~file.seals) !== 0 && isMappedForWriting(task, file)) return err(E.BUSY)
+  file.seals |= all
+  if ((all & (F_SEAL.WRITE | F_SEAL.FUTURE_WRITE)) !== 0) task.kernel.spaces.sealedObjects.add(file.object)
   return 0
 }
 

@@ -117,7 +117,7 @@ export const AccessMode = numeric('?_OK bits', asUnsigned32, (value) =>
 export const StatFlags = bits('AT_', pick(AT, 'SYMLINK_NOFOLLOW', 'NO_AUTOMOUNT', 'EMPTY_PATH'))
 export const AccessFlags = bits('AT_', pick(AT, 'SYMLINK_NOFOLLOW', 'EACCESS', 'EMPTY_PATH'))
 export const UnlinkFlags = bits('AT_', pick(AT, 'REMOVEDIR'))
-export const ExecFlags = bits('AT_', pick(AT, 'SYMLINK_NOFOLLOW', 'EMPTY_PATH'))
+export const ExecFlags = bits('AT_', pick(AT, 'SYMLINK_NOFOLLOW', 'EMPTY_PATH', 'EXECVE_CHECK'))
 export const LinkFlags = bits('AT_', pick(AT, 'SYMLINK_FOLLOW', 'EMPTY_PATH'))
 export const StatxFlags = bits(
   'AT_',

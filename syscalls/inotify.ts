@@ -2,13 +2,13 @@
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
 import { IN } from '../src/abi/poll.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { S } from '../src/abi/stat.js'
 import { HostFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Int, Path } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { InotifyFlags, InotifyMask } from './flags.js'
+import { install } from './install.js'
 import { placeAt } from './places.js'
 
 class InotifyFile extends HostFile {
@@ -20,14 +20,10 @@ class InotifyFile extends HostFile {
 function make(task: Task, flags: number): number {
   if ((flags & ~(IN.NONBLOCK | IN.CLOEXEC)) !== 0) return err(E.INVAL)
   const { host, window } = task.kernel
-  const { files, limits } = task.process
   const hostFd = host.inotifyInit(IN.NONBLOCK | IN.CLOEXEC)
   if (hostFd < 0) return hostFd
   const options = { flags: O.RDONLY | (flags & IN.NONBLOCK), mode: 0, nonblocking: true, owned: true }
-  const file = new InotifyFile(host, window, hostFd, options)
-  const fd = files.add(file, (flags & IN.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
-  if (fd < 0) file.close()
-  return fd
+  return install(task, new InotifyFile(host, window, hostFd, options), (flags & IN.CLOEXEC) !== 0)
 }
 
 export const inotify_init = syscall({

@@ -3,7 +3,8 @@ import { E, err } from '../src/abi/errno.js'
 import { AT, PATH_MAX, RENAME } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { CAP, hasCapability } from '../src/processor/credentials.js'
-import { StorageFile } from '../src/processor/files.js'
+import { handleOf, StorageFile } from '../src/processor/files.js'
+import { MemoryFile } from '../src/processor/memory-file.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Int, OutBuffer, Path, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
@@ -100,26 +101,36 @@ export const renameat2 = syscall({
   run: (task, { oldDirfd, old, newDirfd, new: to, flags }) => move(task, oldDirfd, old, newDirfd, to, flags),
 })
 
-/** AT_EMPTY_PATH: for who opened the file, and for who could have read every directory (path_init, fs/namei.c). */
-function linkOpened(task: Task, oldDirfd: number, newDirfd: number, name: string): number {
+/** AT_EMPTY_PATH: descriptors are for who opened them, and for who could have read every directory (path_init, fs/namei.c). */
+function mayStartAt({ process }: Task, dirfd: number): number {
+  const file = process.files.get(dirfd)
+  if (file === undefined) return err(E.BADF)
+  const { credentials } = process
+  return file.openedBy === credentials || hasCapability(credentials, CAP.DAC_READ_SEARCH) ? 0 : err(E.NOENT)
+}
+
+/** A name for what a descriptor has open. */
+function linkOpened(task: Task, dirfd: number, newDirfd: number, name: string): number {
   const to = placeAt(task, newDirfd, name)
   if (typeof to === 'number') return to
   const { storage } = task.kernel
-  const { credentials, files } = task.process
-  if (oldDirfd === AT.FDCWD) return storage.link(task.process.fs.cwd, '.', to.cwd, to.path, false)
-  const file = files.get(oldDirfd)
-  if (file === undefined) return err(E.BADF)
-  const opener = file instanceof StorageFile ? file.openedBy : null
-  if (opener !== credentials && !hasCapability(credentials, CAP.DAC_READ_SEARCH)) return err(E.NOENT)
-  return file instanceof StorageFile ? storage.linkHandle(file.handle, to.cwd, to.path) : err(E.XDEV)
+  const file = task.process.files.get(dirfd)!
+  const handle = file instanceof MemoryFile ? storage.handleAt(file.attributesFd, '') : handleOf(storage, file)
+  if (typeof handle === 'number') return handle
+  const result = storage.linkHandle(handle, to.cwd, to.path)
+  storage.release(handle)
+  return result
 }
 
 function makeLink(task: Task, oldDirfd: number, old: string, newDirfd: number, name: string, follow: boolean): number {
   const from = placeAt(task, oldDirfd, old)
   if (typeof from === 'number') return from
+  const { storage } = task.kernel
   const to = placeAt(task, newDirfd, name)
-  if (typeof to === 'number') return to
-  return task.kernel.storage.link(from.cwd, from.path, to.cwd, to.path, follow)
+  if (typeof to !== 'number') return storage.link(from.cwd, from.path, to.cwd, to.path, follow)
+  // The old name is looked up first.
+  const found = storage.stat(from.cwd, from.path, follow, status)
+  return found < 0 ? found : to
 }
 
 export const link = syscall({
@@ -135,15 +146,19 @@ export const linkat = syscall({
   number: 265,
   name: 'linkat',
   returns: Int,
-  support: partial(
-    'AT_EMPTY_PATH: between two --mount directories of one file system it is not EXDEV; not of an open FIFO',
-  ),
+  support: partial('AT_EMPTY_PATH: between two --mount directories of one file system it is not EXDEV'),
   args: { oldDirfd: DirFd, old: Path, newDirfd: DirFd, new: Path, flags: LinkFlags },
   check: ({ flags }) => ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0 ? err(E.INVAL) : 0),
-  run: (task, { oldDirfd, old, newDirfd, new: name, flags }) =>
-    old === '' && (flags & AT.EMPTY_PATH) !== 0
-      ? linkOpened(task, oldDirfd, newDirfd, name)
-      : makeLink(task, oldDirfd, old, newDirfd, name, (flags & AT.SYMLINK_FOLLOW) !== 0),
+  run(task, { oldDirfd, old, newDirfd, new: name, flags }) {
+    const isEmpty = old === '' && (flags & AT.EMPTY_PATH) !== 0
+    if ((flags & AT.EMPTY_PATH) !== 0 && oldDirfd !== AT.FDCWD && !old.startsWith('/')) {
+      const refused = mayStartAt(task, oldDirfd)
+      if (refused < 0) return refused
+      if (isEmpty) return linkOpened(task, oldDirfd, newDirfd, name)
+    }
+    const follow = (flags & AT.SYMLINK_FOLLOW) !== 0
+    return makeLink(task, oldDirfd, isEmpty ? '.' : old, newDirfd, name, follow)
+  },
 })
 
 function makeSymlink(task: Task, target: string, dirfd: number, path: string): number {

@@ -2,10 +2,9 @@
 import { E, err } from '../src/abi/errno.js'
 import { FALLOC } from '../src/abi/fcntl.js'
 import { MADV, MAP, MCL, MLOCK_ONFAULT, MS, PROT } from '../src/abi/mman.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { MEMBARRIER } from '../src/abi/sched.js'
-import { ON_FORK, TASK_SIZE, type Vma, vmaCovers, vmaIndex } from '../src/processor/address-space.js'
-import { CAP, hasCapability } from '../src/processor/credentials.js'
+import { MARK, ON_FORK, TASK_SIZE, type Vma, vmaCovers, vmaIndex } from '../src/processor/address-space.js'
+import { isLocked, mayLock, sizeOf } from '../src/processor/memory-limits.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Flags, Int, Size } from './arguments.js'
 import { full, partial, refusedCall, syscall } from './define.js'
@@ -44,8 +43,6 @@ const HINTS = new Set<number>([
   MADV.NOHUGEPAGE,
   MADV.DONTDUMP,
   MADV.DODUMP,
-  MADV.COLD,
-  MADV.PAGEOUT,
 ])
 
 type Advice = (task: Task, start: number, end: number) => number
@@ -55,22 +52,31 @@ const afterHoles = (task: Task, start: number, end: number): number =>
   vmaCovers(task.space, start, end - start) ? 0 : err(E.NOMEM)
 
 const isPrivateAnonymous = ({ file, object }: Vma): boolean => file === '' && object === 0
+/** Mapped without a file: /dev/zero has one (drivers/char/mem.c, mmap_zero). */
+const hasNoFile = (vma: Vma): boolean => isPrivateAnonymous(vma) && vma.path !== '/dev/zero'
 
-/** MADV_DONTFORK and its relatives: marks vma after vma, up to one that may not have it. */
-const onFork =
-  (set: number, clear: number, mayHave: (vma: Vma) => boolean): Advice =>
+/** Vma after vma, up to one that may not have it. */
+const unless =
+  (refuses: (vma: Vma) => boolean, act: Advice): Advice =>
   (task, start, end) => {
-    const refusing = vmasIn(task, start, end).find((vma) => !mayHave(vma))
-    const until = refusing === undefined ? end : Math.max(start, refusing.start)
-    const result = until > start ? task.kernel.spaces.mark(task.space, start, until - start, set, clear) : 0
-    return refusing === undefined ? result : err(E.INVAL)
+    const refusing = vmasIn(task, start, end).find(refuses)
+    if (refusing === undefined) return act(task, start, end)
+    if (refusing.start > start) act(task, start, refusing.start)
+    return err(E.INVAL)
   }
+
+const mark =
+  (set: number, clear: number): Advice =>
+  (task, start, end) =>
+    task.kernel.spaces.mark(task.space, start, end - start, set, clear)
+
+const discard: Advice = (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start)
 
 /** MADV_REMOVE: a hole in what is mapped shared. */
 function remove(task: Task, start: number, end: number): number {
   const { spaces, storage, host } = task.kernel
   for (const vma of vmasIn(task, start, end)) {
-    if (isPrivateAnonymous(vma)) return err(E.INVAL)
+    if (isLocked(vma) || hasNoFile(vma)) return err(E.INVAL)
     if ((vma.flags & MAP.TYPE) !== MAP.SHARED || (vma.maxProt & PROT.WRITE) === 0) return err(E.ACCES)
     const from = Math.max(start, vma.start)
     const length = Math.min(end, vma.end) - from
@@ -100,18 +106,21 @@ function fault(task: Task, start: number, end: number, access: number, needed: n
 }
 
 const ADVICE: Readonly<Record<number, Advice>> = {
-  [MADV.DONTNEED]: (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start),
-  [MADV.DONTNEED_LOCKED]: (task, start, end) => task.kernel.spaces.discard(task.space, start, end - start),
+  [MADV.DONTNEED]: unless(isLocked, discard),
+  [MADV.DONTNEED_LOCKED]: discard,
   // Lazily freed pages may keep their contents for ever.
-  [MADV.FREE]: (task, start, end) => {
-    if (!vmasIn(task, start, end).every(isPrivateAnonymous)) return err(E.INVAL)
-    return afterHoles(task, start, end)
-  },
+  [MADV.FREE]: unless((vma) => !isPrivateAnonymous(vma) || isLocked(vma), afterHoles),
+  [MADV.COLD]: unless(isLocked, afterHoles),
+  [MADV.PAGEOUT]: unless(isLocked, afterHoles),
   [MADV.REMOVE]: remove,
-  [MADV.DONTFORK]: onFork(ON_FORK.LEAVE, 0, () => true),
-  [MADV.DOFORK]: onFork(0, ON_FORK.LEAVE, () => true),
-  [MADV.WIPEONFORK]: onFork(ON_FORK.WIPE, 0, isPrivateAnonymous),
-  [MADV.KEEPONFORK]: onFork(0, ON_FORK.WIPE, () => true),
+  [MADV.DONTFORK]: mark(ON_FORK.LEAVE, 0),
+  [MADV.DOFORK]: mark(0, ON_FORK.LEAVE),
+  [MADV.WIPEONFORK]: unless((vma) => !hasNoFile(vma), mark(ON_FORK.WIPE, 0)),
+  [MADV.KEEPONFORK]: mark(0, ON_FORK.WIPE),
+  [MADV.GUARD_INSTALL]: unless(isLocked, (task, start, end) =>
+    task.kernel.spaces.guard(task.space, start, end - start),
+  ),
+  [MADV.GUARD_REMOVE]: mark(0, MARK.GUARD),
   [MADV.POPULATE_READ]: (task, start, end) => fault(task, start, end, READ, PROT.READ | PROT.WRITE | PROT.EXEC),
   [MADV.POPULATE_WRITE]: (task, start, end) => fault(task, start, end, WRITE, PROT.WRITE),
 }
@@ -121,7 +130,7 @@ export const madvise = syscall({
   name: 'madvise',
   returns: Int,
   support: partial(
-    'no MADV_COLLAPSE, no guards and no hardware poison: EINVAL, as in kernels without them; MADV_REMOVE asks neither locks nor seals',
+    'no MADV_COLLAPSE and no hardware poison: EINVAL, as in kernels without them; guards divide lines of /proc/self/maps',
   ),
   args: { addr: Address, length: Size, advice: MemoryAdvice },
   run(task, { addr, length, advice }) {
@@ -170,34 +179,27 @@ export const msync = syscall({
   },
 })
 
-/** EPERM and ENOMEM of RLIMIT_MEMLOCK; the superuser is not held to it. */
-function mayLock({ process }: Task, length: number): number {
-  const { current } = process.limits[RLIMIT.MEMLOCK]!
-  if (hasCapability(process.credentials, CAP.IPC_LOCK)) return 0
-  if (current === 0) return err(E.PERM)
-  return length > current ? err(E.NOMEM) : 0
-}
-
 /** Locked pages are brought in; nothing here is swapped where a program could notice. */
 function lock(task: Task, address: number, length: number, onFault: boolean): number {
   const start = address - (address % PAGE)
   const end = pageUp(address + length)
-  const refused = mayLock(task, end - start)
+  const already = vmasIn(task, start, end)
+    .filter(isLocked)
+    .reduce((sum, vma) => sum + Math.min(end, vma.end) - Math.max(start, vma.start), 0)
+  const refused = mayLock(task.process, task.space.vmas, end - start - already)
   if (refused < 0) return refused
   if (end > TASK_SIZE) return end >= 2 ** 64 ? err(E.INVAL) : err(E.NOMEM)
   if (length === 0) return 0
-  const covered = afterHoles(task, start, end)
+  const covered = mark(MARK.LOCKED, 0)(task, start, end)
   if (covered < 0 || onFault) return covered
   return populate(task, start, end, READ) ? 0 : err(E.NOMEM)
 }
-
-const LOCKS = partial('pages are brought in; what is locked is not remembered, and limits hold for one call')
 
 export const mlock = syscall({
   number: 149,
   name: 'mlock',
   returns: Int,
-  support: LOCKS,
+  support: full,
   args: { addr: Address, length: Size },
   run: (task, { addr, length }) => lock(task, addr, length, false),
 })
@@ -206,7 +208,7 @@ export const mlock2 = syscall({
   number: 325,
   name: 'mlock2',
   returns: Int,
-  support: LOCKS,
+  support: full,
   args: { addr: Address, length: Size, flags: LockFlags },
   run: (task, { addr, length, flags }) =>
     (flags & ~MLOCK_ONFAULT) !== 0 ? err(E.INVAL) : lock(task, addr, length, flags !== 0),
@@ -221,7 +223,7 @@ export const munlock = syscall({
   run(task, { addr, length }) {
     const end = pageUp(addr + length)
     if (end > TASK_SIZE) return end >= 2 ** 64 ? err(E.INVAL) : err(E.NOMEM)
-    return length === 0 ? 0 : afterHoles(task, addr - (addr % PAGE), end)
+    return length === 0 ? 0 : mark(0, MARK.LOCKED)(task, addr - (addr % PAGE), end)
   },
 })
 
@@ -229,17 +231,22 @@ export const mlockall = syscall({
   number: 151,
   name: 'mlockall',
   returns: Int,
-  support: partial('what is mapped is brought in; later mappings are brought in when they are touched'),
+  support: partial('the heap and stacks that grow later are brought in when they are touched'),
   args: { flags: LockAllFlags },
   run(task, { flags }) {
     if (flags === 0 || flags === MCL.ONFAULT || (flags & ~(MCL.CURRENT | MCL.FUTURE | MCL.ONFAULT)) !== 0)
       return err(E.INVAL)
+    const { space } = task
     const refused = mayLock(
-      task,
-      task.space.vmas.reduce((sum, { start, end }) => sum + end - start, 0),
+      task.process,
+      task.space.vmas,
+      (flags & MCL.CURRENT) === 0 ? 0 : sizeOf(space.vmas.filter((vma) => !isLocked(vma))),
     )
     if (refused < 0) return refused
-    if ((flags & MCL.CURRENT) === 0 || (flags & MCL.ONFAULT) !== 0) return 0
+    space.locksFuture = (flags & MCL.FUTURE) !== 0
+    if ((flags & MCL.CURRENT) === 0) return 0
+    mark(MARK.LOCKED, 0)(task, 0, TASK_SIZE)
+    if ((flags & MCL.ONFAULT) !== 0) return 0
     // Pages that cannot be brought in are left out (mlockall ignores failures of mm_populate).
     for (const { start, end, prot } of [...task.space.vmas]) if (prot !== PROT.NONE) populate(task, start, end, READ)
     return 0
@@ -252,7 +259,11 @@ export const munlockall = syscall({
   returns: Int,
   support: full,
   args: {},
-  run: () => 0,
+  run(task) {
+    task.space.locksFuture = false
+    mark(0, MARK.LOCKED)(task, 0, TASK_SIZE)
+    return 0
+  },
 })
 
 const BARRIERS =

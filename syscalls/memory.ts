@@ -2,16 +2,16 @@
 import { E, err } from '../src/abi/errno.js'
 import { F_SEAL, O } from '../src/abi/fcntl.js'
 import { MAP, MFD, PROT } from '../src/abi/mman.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { HostFile, StorageFile } from '../src/processor/files.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
-import { hasRoom, isData } from '../src/processor/memory-limits.js'
-import { isProcHandle } from '../src/processor/proc-storage.js'
+import { hasRoom, isData, mayLock } from '../src/processor/memory-limits.js'
+import { refusedProcMapping } from '../src/processor/proc-storage.js'
 import type { Task } from '../src/processor/task.js'
 import { Address, Fd, HexOffset, Int, Name, Size } from './arguments.js'
 import { full, partial, syscall } from './define.js'
 import { MapFlags, MemfdFlags, Protection, RemapAddress, RemapFlags } from './flags.js'
+import { install } from './install.js'
 
 const PAGE = 4096
 /** What MAP_SHARED_VALIDATE accepts (LEGACY_MAP_MASK, linux/mman.h). */
@@ -37,7 +37,8 @@ const mayExpand = ({ process, space }: Task, length: number, data: boolean): boo
 
 /** MAP_POPULATE: pages that cannot be brought in are left to later. */
 function populated(task: Task, address: number, length: number, prot: number, flags: number): number {
-  if (address < 0 || (flags & MAP.POPULATE) === 0 || (flags & MAP.NONBLOCK) !== 0) return address
+  const wanted = (flags & MAP.LOCKED) !== 0 || (flags & (MAP.POPULATE | MAP.NONBLOCK)) === MAP.POPULATE
+  if (address < 0 || !wanted) return address
   const access = isData({ prot, flags }) ? 1 : 0
   for (let at = address; at < address + length; at += PAGE) if (task.memory.translate(at, access) < 0) break
   return address
@@ -52,8 +53,11 @@ export const mmap = syscall({
   run(task, { addr, length, prot, flags, fd, offset }) {
     if (offset % PAGE !== 0) return err(E.INVAL)
     if (offset < 0) return err(E.OVERFLOW)
-    const mapped = map(task, addr, length, prot, flags, fd, offset)
-    return populated(task, mapped, length, prot, flags)
+    if ((flags & MAP.LOCKED) !== 0 && mayLock(task.process, task.space.vmas, 0) < 0) return err(E.PERM)
+    const all = task.space.locksFuture ? flags | MAP.LOCKED : flags
+    if ((all & MAP.LOCKED) !== 0 && mayLock(task.process, task.space.vmas, length) < 0) return err(E.AGAIN)
+    const mapped = map(task, addr, length, prot, all, fd, offset)
+    return populated(task, mapped, length, prot, all)
   },
 })
 
@@ -85,8 +89,8 @@ function map(
       flags: flags | MAP.ANONYMOUS,
       offset: 0,
       file: '',
-      path: '',
-      maxProt: 0,
+      path: '/dev/zero',
+      maxProt: type !== MAP.PRIVATE && !file.writable ? PROT.READ | PROT.EXEC : 0,
     })
   if (file instanceof MemoryFile) {
     const shares = (flags & MAP.TYPE) !== MAP.PRIVATE
@@ -104,7 +108,9 @@ function map(
       maxProt: shares && sealed ? PROT.READ | PROT.EXEC : 0,
     })
   }
-  if (!(file instanceof StorageFile) || file.isDirectory || isProcHandle(file.handle)) return err(E.NODEV)
+  if (!(file instanceof StorageFile) || file.isDirectory) return err(E.NODEV)
+  const refused = refusedProcMapping(file.handle)
+  if (refused < 0) return refused
   const shared = (flags & MAP.TYPE) !== MAP.PRIVATE
   // A shared mapping of a file that was opened read-only never becomes writable.
   const readOnly = shared && (file.flags & O.ACCMODE) !== O.RDWR
@@ -164,27 +170,25 @@ export const mremap = syscall({
       : task.kernel.spaces.remap(task.space, old, oldSize, newSize, flags, to),
 })
 
+/** NAME_MAX less "memfd:" (mm/memfd.c). */
+const MEMFD_NAME_MAX = 249
+
 export const memfd_create = syscall({
   number: 319,
   name: 'memfd_create',
   returns: Fd,
   support: partial('no huge pages'),
-  args: { name: Name, flags: MemfdFlags },
+  args: { name: Name(MEMFD_NAME_MAX, E.INVAL), flags: MemfdFlags },
   run(task, { name, flags }) {
     if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC | MFD.NOEXEC_SEAL)) !== 0) return err(E.INVAL)
     if ((flags & MFD.EXEC) !== 0 && (flags & MFD.NOEXEC_SEAL) !== 0) return err(E.INVAL)
-    // NAME_MAX less "memfd:" (mm/memfd.c).
-    if (name.length > 249) return err(E.INVAL)
-    const { manager, cache, bytes } = task.kernel
-    const { files, limits } = task.process
-    const file = new MemoryFile(manager, cache, bytes, name)
+    const { host, manager, spaces, cache, bytes } = task.kernel
+    const file = new MemoryFile(host, manager, spaces, cache, bytes, name)
     if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) file.seals = 0
     if ((flags & MFD.NOEXEC_SEAL) !== 0) {
       file.chmod(0o666)
       file.seals = F_SEAL.EXEC
     }
-    const fd = files.add(file, (flags & MFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
-    if (fd < 0) file.close()
-    return fd
+    return install(task, file, (flags & MFD.CLOEXEC) !== 0)
   },
 })

@@ -2,11 +2,10 @@
 import { E, err } from '../src/abi/errno.js'
 import { AT, O, RESOLVE } from '../src/abi/fcntl.js'
 import { EFD } from '../src/abi/poll.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
 import { SPLICE } from '../src/abi/uio.js'
 import { readUnsigned } from '../src/abi/word.js'
-import { type Description, HostFile, handleOf, StorageFile } from '../src/processor/files.js'
+import { HostFile, handleOf, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import type { Opened } from '../src/processor/storage.js'
 import type { Task } from '../src/processor/task.js'
@@ -14,8 +13,10 @@ import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
 import { POLLIN } from './blocking.js'
 import { full, partial, syscall } from './define.js'
 import { CreationMode, EventfdFlags, OpenFlags } from './flags.js'
+import { install, limitOf } from './install.js'
 import { descriptorNamed, directoryOf, placeAt } from './places.js'
 import { resolvePlace } from './resolve.js'
+import { isRunning, runs } from './running.js'
 import { OpenHow } from './structures.js'
 
 /** Only for the opening itself: F_GETFL does not show them (do_dentry_open, fs/open.c). */
@@ -25,17 +26,9 @@ const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC
 /** O_TMPFILE without O_DIRECTORY. */
 const TMPFILE = O.TMPFILE & ~O.DIRECTORY
 const PERMISSIONS = 0o7777
+const W_OK = 2
 /** How long a FIFO without its other end waits before it looks again. */
 const FIFO_NSEC = 2e6
-
-const limitOf = (task: Task): number => task.process.limits[RLIMIT.NOFILE]!.current
-
-/** Adds a new description; closes it when there is no room. */
-function install(task: Task, file: Description, closeOnExec: boolean): number {
-  const fd = task.process.files.add(file, closeOnExec, limitOf(task))
-  if (fd < 0) file.close()
-  return fd
-}
 
 function openFile(task: Task, dirfd: number, path: string, given: number, mode: number): Outcome {
   const { kernel, process } = task
@@ -50,6 +43,7 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   if (named >= 0) return openAgain(task, named, flags)
   const place = placeAt(task, dirfd, path)
   if (typeof place === 'number') return place
+  if (mayWrite(flags) && isRunning(task, place, (flags & O.NOFOLLOW) === 0)) return err(E.TXTBSY)
   const permissions = mode & PERMISSIONS & ~process.fs.umask
   const opened = kernel.storage.open(place.cwd, place.path, flags, permissions)
   if (typeof opened === 'number') {
@@ -59,6 +53,12 @@ function openFile(task: Task, dirfd: number, path: string, given: number, mode: 
   return installOpened(task, opened, flags)
 }
 
+/** Whether an open(2) that works writes to a file that is there. */
+const mayWrite = (flags: number): boolean =>
+  (flags & (O.ACCMODE | O.TRUNC)) !== 0 &&
+  (flags & (O.PATH | O.DIRECTORY)) === 0 &&
+  (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL)
+
 function installOpened(task: Task, opened: Opened, flags: number): Outcome {
   if (opened.kind === 'device') return installHost(task, opened, flags)
   return installStored(task, opened.handle, (opened.status.mode & S.IFMT) === S.IFDIR, flags)
@@ -66,9 +66,8 @@ function installOpened(task: Task, opened: Opened, flags: number): Outcome {
 
 /** A description of a file of the storage manager's; takes over the reference to the handle. */
 function installStored(task: Task, handle: StorageFile['handle'], isDirectory: boolean, flags: number): number {
-  const { kernel, process } = task
+  const { kernel } = task
   const file = new StorageFile(kernel.storage, handle, shownFlags(flags), isDirectory, kernel.bytes)
-  file.openedBy = process.credentials
   return install(task, file, (flags & O.CLOEXEC) !== 0)
 }
 
@@ -111,6 +110,10 @@ function openAgain(task: Task, named: number, flags: number): Outcome {
   if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
   const handle = handleOf(storage, file)
   if (typeof handle === 'number') return handle
+  if (mayWrite(flags) && runs(task, handle.key) && storage.accessHandle(handle, W_OK, AT.EACCESS) >= 0) {
+    storage.release(handle)
+    return err(E.TXTBSY)
+  }
   const opened = storage.reopen(handle, flags)
   storage.release(handle)
   if (typeof opened !== 'number') return installOpened(task, opened, flags)

@@ -8,7 +8,7 @@ import { readUnsigned } from '../src/abi/word.js'
 import { StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome, REDIRECT } from '../src/processor/kernel.js'
 import { type CloneRequest, childInfo } from '../src/processor/lifecycle.js'
-import type { ProgramRequest } from '../src/processor/loader.js'
+import { openProgram, type ProgramRequest } from '../src/processor/loader.js'
 import { type Process, unshareFiles } from '../src/processor/process.js'
 import { writeInfo } from '../src/processor/signal-frame.js'
 import type { Task } from '../src/processor/task.js'
@@ -112,28 +112,37 @@ function readStrings(task: Task, address: number): Uint8Array[] | number {
 
 type Named = Pick<ProgramRequest, 'path' | 'source' | 'isUnreachable'>
 
-function execute(task: Task, program: Named, argv: number, envp: number): Outcome {
+/** The file comes first, then the arguments; a mere check needs both (do_execveat_common, fs/exec.c). */
+function execute(task: Task, program: Named, argv: number, envp: number, onlyChecks: boolean): Outcome {
+  const { kernel, process } = task
+  const opened = openProgram(kernel, { ...program, cwd: process.fs.cwd })
+  if ('errno' in opened) return opened.errno
   const args = readStrings(task, argv)
-  if (typeof args === 'number') return args
-  const environment = readStrings(task, envp)
-  if (typeof environment === 'number') return environment
+  const environment = typeof args === 'number' ? args : readStrings(task, envp)
+  if (typeof args === 'number' || typeof environment === 'number' || onlyChecks) {
+    kernel.storage.release(opened.handle)
+    return typeof environment === 'number' ? environment : 0
+  }
   // Since Linux 5.18 a program without arguments gets an empty first one.
   if (args.length === 0) args.push(new Uint8Array(0))
-  const result = task.kernel.lifecycle.exec(task, { ...program, argv: args, envp: environment })
+  const result = kernel.lifecycle.exec(task, { ...program, opened, argv: args, envp: environment })
   if (typeof result === 'number') return REDIRECT
   if (!result.fatal) return result.errno
   // fs/exec.c, bprm_execve: there is nothing left to return to.
-  task.kernel.lifecycle.killBySignal(task.process, SIG.SEGV)
+  kernel.lifecycle.killBySignal(process, SIG.SEGV)
   return REDIRECT
 }
+
+const PROGRAMS =
+  'static programs and scripts; one that may be executed but not read is EACCES unless lego runs as root, and one that only a program of the host writes to is no ETXTBSY'
 
 export const execve = syscall({
   number: 59,
   name: 'execve',
   returns: Int,
-  support: partial('static programs and scripts; a program that is open for writing is no ETXTBSY'),
+  support: partial(PROGRAMS),
   args: { path: Path, argv: Arguments, envp: Environment },
-  run: (task, { path, argv, envp }) => execute(task, { path }, argv, envp),
+  run: (task, { path, argv, envp }) => execute(task, { path }, argv, envp, false),
 })
 
 /** What execveat(2) names, by the names of alloc_bprm (fs/exec.c), or an errno. */
@@ -141,7 +150,7 @@ function programAt(task: Task, dirfd: number, path: string, flags: number): Name
   const { files, fs } = task.process
   const isEmpty = path === ''
   if (isEmpty && (flags & AT.EMPTY_PATH) === 0) return err(E.NOENT)
-  if ((flags & ~(AT.EMPTY_PATH | AT.SYMLINK_NOFOLLOW)) !== 0) return err(E.INVAL)
+  if ((flags & ~(AT.EMPTY_PATH | AT.SYMLINK_NOFOLLOW | AT.EXECVE_CHECK)) !== 0) return err(E.INVAL)
   const follow = (flags & AT.SYMLINK_NOFOLLOW) === 0
   if (dirfd === AT.FDCWD || path.startsWith('/'))
     return { path, source: { cwd: fs.cwd, path: isEmpty ? '.' : path, follow } }
@@ -161,13 +170,11 @@ export const execveat = syscall({
   number: 322,
   name: 'execveat',
   returns: Int,
-  support: partial(
-    'static programs and scripts; EACCES for a memfd, no ETXTBSY, no AT_EXECVE_CHECK; argv is read before the file is opened',
-  ),
+  support: partial(`${PROGRAMS}; EACCES for a memfd`),
   args: { dirfd: DirFd, path: Path, argv: Arguments, envp: Environment, flags: ExecFlags },
   run(task, { dirfd, path, argv, envp, flags }) {
     const program = programAt(task, dirfd, path, flags)
-    return typeof program === 'number' ? program : execute(task, program, argv, envp)
+    return typeof program === 'number' ? program : execute(task, program, argv, envp, (flags & AT.EXECVE_CHECK) !== 0)
   },
 })
 

@@ -42,6 +42,7 @@ import { RSP, type Task } from '../src/processor/task.js'
 import { Fd, Int, Size } from './arguments.js'
 import { full, syscall } from './define.js'
 import { MaskChange, Signal, SignalfdFlags } from './flags.js'
+import { install } from './install.js'
 import {
   OutSigaction,
   OutSiginfo,
@@ -398,7 +399,7 @@ function signalDescriptor(task: Task, fd: number, mask: number, size: number, fl
   if ((flags & ~(SFD.NONBLOCK | SFD.CLOEXEC)) !== 0) return err(E.INVAL)
   const maskLow = task.memory.scratch.getInt32(0, true) & ~UNBLOCKABLE_LOW
   const maskHigh = task.memory.scratch.getInt32(4, true)
-  const { files, limits } = task.process
+  const { files } = task.process
   if (fd !== -1) {
     const known = files.get(fd)
     if (known === undefined || (known.flags & O.PATH) !== 0) return err(E.BADF)
@@ -412,9 +413,7 @@ function signalDescriptor(task: Task, fd: number, mask: number, size: number, fl
   const file = new SignalFile(host, bytes, event, task)
   file.flags |= flags & SFD.NONBLOCK
   file.show(maskLow, maskHigh)
-  const made = files.add(file, (flags & SFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
-  if (made < 0) file.close()
-  return made
+  return install(task, file, (flags & SFD.CLOEXEC) !== 0)
 }
 
 export const signalfd = syscall({

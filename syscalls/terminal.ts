@@ -2,6 +2,7 @@
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
 import { IOCTL, TERMIOS_SIZE, WINSIZE_SIZE } from '../src/abi/ioctl.js'
+import { newFileStatus } from '../src/abi/stat.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, Int } from './arguments.js'
@@ -80,11 +81,13 @@ const OWN: Readonly<Record<number, (task: Task, fd: number, file: Description, a
 const isTerminal = (task: Task, file: Description): boolean =>
   file instanceof HostFile && task.kernel.host.isatty(file.fd)
 
+const status = newFileStatus()
+
 /** Regular files know how much is left of them, and nothing of terminals. */
 function ofFile(task: Task, file: StorageFile, request: number, argument: number): number {
   if (request !== IOCTL.FIONREAD || file.isDirectory) return err(E.NOTTY)
-  const size = file.storage.size(file.handle)
-  return size < 0 ? size : task.memory.writeU32(argument, size - file.offset)
+  const found = file.status(status)
+  return found < 0 ? found : task.memory.writeU32(argument, status.size - file.offset)
 }
 
 function ofHost(task: Task, file: HostFile, request: number, argument: number): number {

@@ -2,7 +2,6 @@
 import { E, err } from '../src/abi/errno.js'
 import { O } from '../src/abi/fcntl.js'
 import { TFD } from '../src/abi/poll.js'
-import { RLIMIT } from '../src/abi/resource.js'
 import { NSIG, SIG, SIGEV, SIGEVENT, SIGEVENT_SIZE } from '../src/abi/signal.js'
 import {
   CLOCK,
@@ -24,6 +23,7 @@ import { Fd, Int, Pointer } from './arguments.js'
 import { type TimerClock, timerClock } from './clocks.js'
 import { full, partial, syscall } from './define.js'
 import { ClockId, TimerFlags, TimerfdFlags, TimerfdTimeFlags } from './flags.js'
+import { install } from './install.js'
 import { Itimerspec, OutInt, OutItimerspec } from './structures.js'
 
 interface Setting {
@@ -203,10 +203,7 @@ export const timerfd_create = syscall({
     if (event < 0) return event
     const file = new TimerFile(host, bytes, event, clock, timers, time)
     file.flags |= flags & TFD.NONBLOCK
-    const { files, limits } = task.process
-    const fd = files.add(file, (flags & TFD.CLOEXEC) !== 0, limits[RLIMIT.NOFILE]!.current)
-    if (fd < 0) file.close()
-    return fd
+    return install(task, file, (flags & TFD.CLOEXEC) !== 0)
   },
 })
 

@@ -2,17 +2,20 @@
 import { E, err } from '../src/abi/errno.js'
 import { AT, O } from '../src/abi/fcntl.js'
 import { descriptorToChange, StorageFile } from '../src/processor/files.js'
+import type { Storage } from '../src/processor/storage.js'
 import type { Task } from '../src/processor/task.js'
 import { Fd, InBuffer, Int, Name, OutBuffer, Path, Size } from './arguments.js'
-import { partial, syscall } from './define.js'
+import { full, partial, syscall } from './define.js'
 import { XattrFlags } from './flags.js'
 import { placeAt } from './places.js'
 
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX (linux/limits.h). */
 const NAME_MAX = 255
 const SIZE_MAX = 65536
+const AttributeName = Name(NAME_MAX, E.RANGE)
 const value = new Uint8Array(SIZE_MAX)
 
+const W_OK = 2
 type Use = (hostFd: number) => number
 
 /** What a call does on a descriptor, and whether it changes the file. */
@@ -29,30 +32,29 @@ function withPath(task: Task, path: string, follow: boolean, { changes, use }: A
   if (typeof opened === 'number') return opened
   // O_PATH never gives a device.
   if (opened.kind === 'device') return err(E.OPNOTSUPP)
-  const allowed = changes ? storage.mayChange(opened.handle) : 0
-  const fd = allowed < 0 ? allowed : storage.anyDescriptor(opened.handle)
-  const result = fd < 0 ? fd : use(fd)
+  const result = onHandle(storage, opened.handle, { changes, use })
   storage.release(opened.handle)
   return result
+}
+
+function onHandle(storage: Storage, handle: StorageFile['handle'], { changes, use }: Access): number {
+  const allowed = changes ? storage.mayChange(handle) : 0
+  const fd = allowed < 0 ? allowed : storage.anyDescriptor(handle)
+  const result = fd < 0 ? fd : use(fd)
+  // A node of /proc permits what its guest's process does, which the host does not know (xattr_permission, fs/xattr.c).
+  const refused = changes && result === -E.OPNOTSUPP ? storage.accessHandle(handle, W_OK, AT.EACCESS) : 0
+  return refused < 0 ? refused : result
 }
 
 function withDescriptor(task: Task, fd: number, { changes, use }: Access): number {
   const file = task.process.files.get(fd)
   if (file === undefined || (file.flags & O.PATH) !== 0) return err(E.BADF)
   if (!(file instanceof StorageFile)) {
-    const own = changes
-      ? descriptorToChange(task.kernel.storage, file, err(E.BADF))
-      : file.hostFd >= 0
-        ? file.hostFd
-        : err(E.BADF)
+    const own = changes ? descriptorToChange(task.kernel.storage, file, file.attributesFd) : file.attributesFd
     return own < 0 ? own : use(own)
   }
-  const allowed = changes ? file.storage.mayChange(file.handle) : 0
-  const hostFd = allowed < 0 ? allowed : file.storage.anyDescriptor(file.handle)
-  return hostFd < 0 ? hostFd : use(hostFd)
+  return onHandle(file.storage, file.handle, { changes, use })
 }
-
-const isName = (name: string): boolean => name.length > 0 && name.length <= NAME_MAX
 
 /** The first `size` bytes of `value` are for the caller, unless only the length was asked. */
 function give(task: Task, address: number, size: number, length: number): number {
@@ -76,15 +78,13 @@ const list = (task: Task, address: number, size: number): Access => {
 /** Reads the new value, then sets it; an errno instead of the use when it cannot be read. */
 function set(task: Task, name: string, address: number, size: number, flags: number): Access | number {
   if ((flags & ~3) !== 0) return err(E.INVAL)
-  if (!isName(name)) return err(E.RANGE)
+  if (name === '') return err(E.RANGE)
   if (size > SIZE_MAX) return err(E['2BIG'])
   if (task.memory.copyIn(address, value, size) < 0) return err(E.FAULT)
   return changing((fd) => task.kernel.host.setxattr(fd, name, value.subarray(0, size), flags))
 }
 
-const ATTRIBUTES = partial(
-  'names that are not UTF-8 are changed; none of memfds, and EOPNOTSUPP or EACCES for files of /proc',
-)
+const BY_PATH = partial('not of a memfd by its name in /proc: ENXIO')
 const OUT = { buffer: OutBuffer('size'), size: Size }
 const IN = { value: InBuffer('size'), size: Size, flags: XattrFlags }
 
@@ -93,10 +93,10 @@ const getter = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Size,
-    support: ATTRIBUTES,
-    args: { path: Path, name: Name, ...OUT },
+    support: BY_PATH,
+    args: { path: Path, name: AttributeName, ...OUT },
     run(task, { path, name: attribute, buffer, size }) {
-      return isName(attribute) ? withPath(task, path, follow, get(task, attribute, buffer, size)) : err(E.RANGE)
+      return attribute !== '' ? withPath(task, path, follow, get(task, attribute, buffer, size)) : err(E.RANGE)
     },
   })
 
@@ -107,10 +107,10 @@ export const fgetxattr = syscall({
   number: 193,
   name: 'fgetxattr',
   returns: Size,
-  support: ATTRIBUTES,
-  args: { fd: Fd, name: Name, ...OUT },
+  support: full,
+  args: { fd: Fd, name: AttributeName, ...OUT },
   run(task, { fd, name, buffer, size }) {
-    return isName(name) ? withDescriptor(task, fd, get(task, name, buffer, size)) : err(E.RANGE)
+    return name !== '' ? withDescriptor(task, fd, get(task, name, buffer, size)) : err(E.RANGE)
   },
 })
 
@@ -119,7 +119,7 @@ const lister = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Size,
-    support: ATTRIBUTES,
+    support: BY_PATH,
     args: { path: Path, ...OUT },
     run: (task, { path, buffer, size }) => withPath(task, path, follow, list(task, buffer, size)),
   })
@@ -131,7 +131,7 @@ export const flistxattr = syscall({
   number: 196,
   name: 'flistxattr',
   returns: Size,
-  support: ATTRIBUTES,
+  support: full,
   args: { fd: Fd, ...OUT },
   run: (task, { fd, buffer, size }) => withDescriptor(task, fd, list(task, buffer, size)),
 })
@@ -141,8 +141,8 @@ const setter = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Int,
-    support: ATTRIBUTES,
-    args: { path: Path, name: Name, ...IN },
+    support: BY_PATH,
+    args: { path: Path, name: AttributeName, ...IN },
     run(task, { path, name: attribute, value: address, size, flags }) {
       const access = set(task, attribute, address, size, flags)
       return typeof access === 'number' ? access : withPath(task, path, follow, access)
@@ -156,8 +156,8 @@ export const fsetxattr = syscall({
   number: 190,
   name: 'fsetxattr',
   returns: Int,
-  support: ATTRIBUTES,
-  args: { fd: Fd, name: Name, ...IN },
+  support: full,
+  args: { fd: Fd, name: AttributeName, ...IN },
   run(task, { fd, name, value: address, size, flags }) {
     const access = set(task, name, address, size, flags)
     return typeof access === 'number' ? access : withDescriptor(task, fd, access)
@@ -171,10 +171,10 @@ const remover = (number: number, name: string, follow: boolean) =>
     number,
     name,
     returns: Int,
-    support: ATTRIBUTES,
-    args: { path: Path, name: Name },
+    support: BY_PATH,
+    args: { path: Path, name: AttributeName },
     run(task, { path, name: attribute }) {
-      if (!isName(attribute)) return err(E.RANGE)
+      if (attribute === '') return err(E.RANGE)
       return withPath(task, path, follow, remove(task, attribute))
     },
   })
@@ -186,7 +186,7 @@ export const fremovexattr = syscall({
   number: 199,
   name: 'fremovexattr',
   returns: Int,
-  support: ATTRIBUTES,
-  args: { fd: Fd, name: Name },
-  run: (task, { fd, name }) => (isName(name) ? withDescriptor(task, fd, remove(task, name)) : err(E.RANGE)),
+  support: full,
+  args: { fd: Fd, name: AttributeName },
+  run: (task, { fd, name }) => (name !== '' ? withDescriptor(task, fd, remove(task, name)) : err(E.RANGE)),
 })

@@ -95,6 +95,8 @@ export const AT = {
   SYMLINK_FOLLOW: 0x400,
   NO_AUTOMOUNT: 0x800,
   EMPTY_PATH: 0x1000,
+  /** execveat(2) since Linux 6.14. */
+  EXECVE_CHECK: 0x10000,
   STATX_FORCE_SYNC: 0x2000,
   STATX_DONT_SYNC: 0x4000,
 } as const

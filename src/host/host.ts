@@ -91,12 +91,12 @@ export interface Host {
   flock(fd: number, operation: number): number
   /** An offset of -1 is the current file position. */
   copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
-  memfdCreate(name: string, flags: number): number
+  memfdCreate(name: Path, flags: number): number
   /** Extended attributes by descriptor, which may be O_PATH; an empty buffer asks for the length. */
-  getxattr(fd: number, name: string, buffer: Uint8Array): number
-  setxattr(fd: number, name: string, value: Uint8Array, flags: number): number
+  getxattr(fd: number, name: Path, buffer: Uint8Array): number
+  setxattr(fd: number, name: Path, value: Uint8Array, flags: number): number
   listxattr(fd: number, buffer: Uint8Array): number
-  removexattr(fd: number, name: string): number
+  removexattr(fd: number, name: Path): number
 
   // Descriptors
   dup(fd: number): number

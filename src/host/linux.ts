@@ -247,24 +247,24 @@ class LinuxHost implements Host {
     return this.#checked(this.#call.copyFileRange(fdIn, inAt, fdOut, outAt, length, 0))
   }
 
-  memfdCreate(name: string, flags: number): number {
-    return this.#checked(this.#call.memfdCreate(name, flags))
+  memfdCreate(name: Path, flags: number): number {
+    return this.#checked(this.#call.memfdCreate(native(name), flags))
   }
 
-  getxattr(fd: number, name: string, buffer: Uint8Array): number {
-    return this.#checked(this.#call.getxattr(this.nameOf(fd), name, buffer, buffer.length))
+  getxattr(fd: number, name: Path, buffer: Uint8Array): number {
+    return this.#checked(this.#call.getxattr(this.nameOf(fd), native(name), buffer, buffer.length))
   }
 
-  setxattr(fd: number, name: string, value: Uint8Array, flags: number): number {
-    return this.#checked(this.#call.setxattr(this.nameOf(fd), name, value, value.length, flags))
+  setxattr(fd: number, name: Path, value: Uint8Array, flags: number): number {
+    return this.#checked(this.#call.setxattr(this.nameOf(fd), native(name), value, value.length, flags))
   }
 
   listxattr(fd: number, buffer: Uint8Array): number {
     return this.#checked(this.#call.listxattr(this.nameOf(fd), buffer, buffer.length))
   }
 
-  removexattr(fd: number, name: string): number {
-    return this.#checked(this.#call.removexattr(this.nameOf(fd), name))
+  removexattr(fd: number, name: Path): number {
+    return this.#checked(this.#call.removexattr(this.nameOf(fd), native(name)))
   }
 
   dup(fd: number): number {

@@ -1,15 +1,10 @@
 // Objects seen as files, for private mappings of them (a memfd mapped MAP_PRIVATE): what was never written privately comes from the object's pages, as it
 // otherwise comes from a file. `withObjects(source, objects)` answers for both.
 import type { FileHandle } from '../wire/layout.js'
-import { PAGE } from '../wire/layout.js'
+import { OBJECT_PREFIX, PAGE } from '../wire/layout.js'
 import type { Frames } from './frames.js'
 import type { MemoryObject } from './objects.js'
 import type { PageSource } from './page-source.js'
-
-/** No storage manager has such a key: its keys start with a device number. */
-const PREFIX = 'object:'
-
-export const objectKey = (id: number): string => `${PREFIX}${id}`
 
 /** What the source needs of the objects, which are made after it. */
 export interface ObjectHolder {
@@ -19,7 +14,7 @@ export interface ObjectHolder {
 
 export function withObjects(source: PageSource, frames: Frames, holder: () => ObjectHolder): PageSource {
   const objectOf = ({ key }: FileHandle): MemoryObject | undefined =>
-    key.startsWith(PREFIX) ? holder().get(Number(key.slice(PREFIX.length))) : undefined
+    key.startsWith(OBJECT_PREFIX) ? holder().get(Number(key.slice(OBJECT_PREFIX.length))) : undefined
   return {
     read(file, offset, into) {
       const object = objectOf(file)

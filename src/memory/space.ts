@@ -3,8 +3,7 @@
 // Each answers a LayoutChange whose `result` is the system call's.
 import { E, err } from '../abi/errno.js'
 import { MAP, PROT } from '../abi/mman.js'
-import { type LayoutChange, LOWEST_ADDRESS, PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
-import { objectKey } from './object-source.js'
+import { type LayoutChange, LOWEST_ADDRESS, MARK, objectKey, PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
 import type { Objects } from './objects.js'
 import type { PageTable } from './page-table.js'
 import { choosePlace } from './placement.js'
@@ -13,7 +12,7 @@ import { STACK_GUARD, type VmaList } from './vma-list.js'
 /** vm.max_map_count's default. */
 const VMAS_MAX = 65530
 const ANY_PROT = PROT.READ | PROT.WRITE | PROT.EXEC
-const KEPT_FLAGS = MAP.SHARED | MAP.PRIVATE | MAP.ANONYMOUS | MAP.GROWSDOWN | MAP.NORESERVE | MAP.STACK
+const KEPT_FLAGS = MAP.SHARED | MAP.PRIVATE | MAP.ANONYMOUS | MAP.GROWSDOWN | MAP.NORESERVE | MAP.STACK | MARK.LOCKED
 
 export interface Space {
   readonly asid: number
@@ -179,7 +178,7 @@ export function protect(space: Space, address: number, length: number, asked: nu
   )
 }
 
-/** Sets and clears bits of ON_FORK; holes are left out, and are the answer afterwards (madvise_walk_vmas, mm/madvise.c). */
+/** Sets and clears bits of ON_FORK and MARK; holes are left out, and are the answer afterwards (madvise_walk_vmas, mm/madvise.c). */
 export function mark(space: Space, address: number, length: number, set: number, clear: number): LayoutChange {
   if (!isAligned(address)) return unchanged(err(E.INVAL))
   const end = address + pageUp(length)

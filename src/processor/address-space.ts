@@ -7,7 +7,17 @@ import { BUS, SEGV, SIG } from '../abi/signal.js'
 import type { ExCache } from '../excache/excache.js'
 import type { LineSource, Resolution } from '../excache/source.js'
 import { assert } from '../lib/assert.js'
-import { applyChange, type LayoutChange, ON_FORK, PAGE, TASK_SIZE, type Vma, vmaIndex } from '../wire/layout.js'
+import {
+  applyChange,
+  type LayoutChange,
+  MARK,
+  ON_FORK,
+  objectKey,
+  PAGE,
+  TASK_SIZE,
+  type Vma,
+  vmaIndex,
+} from '../wire/layout.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import type { GuestEngine } from './guest-engine.js'
 import { GuestMemory, SCRATCH_SIZE } from './guest-memory.js'
@@ -37,6 +47,8 @@ export class AddressSpace {
   sizeLimit = Infinity
   /** membarrier(2)'s registrations. */
   barriers = 0
+  /** mlockall(2), MCL_FUTURE. */
+  locksFuture = false
   /** What is wrong with the file it was loaded from, should the program die of it. */
   flaw: string | null = null
   /** What the loader found, for /proc and prctl. */
@@ -63,6 +75,10 @@ export class AddressSpaces implements LineSource {
   readonly #scratch = new DataView(new ArrayBuffer(SCRATCH_SIZE))
   /** Objects of the files that have, or had, shared mappings, by FileHandle.key. */
   readonly #sharedFiles = new Map<string, number>()
+  /** Files and memfds that have, or had, private mappings. */
+  readonly #privateFiles = new Set<string>()
+  /** Objects that nobody may write to from now on (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
+  readonly sealedObjects = new Set<number>()
   #lastAsid = 0
   #recent: AddressSpace | undefined
   #cache: ExCache | undefined
@@ -144,6 +160,9 @@ export class AddressSpaces implements LineSource {
     for (const { start, end, flags } of parent.vmas) {
       if ((flags & ON_FORK.LEAVE) !== 0) this.unmap(child, start, end - start)
       else if ((flags & ON_FORK.WIPE) !== 0) this.discard(child, start, end - start)
+      // Locks are not inherited, guards only with what they guard (dup_mmap, kernel/fork.c).
+      const lost = (flags & MARK.LOCKED) | ((flags & ON_FORK.WIPE) !== 0 ? flags & MARK.GUARD : 0)
+      if (lost !== 0 && (flags & ON_FORK.LEAVE) === 0) this.mark(child, start, end - start, 0, lost)
     }
     return child
   }
@@ -181,6 +200,7 @@ export class AddressSpaces implements LineSource {
     const mapped = space.vmas[vmaIndex(space.vmas, change.result)]
     if (request.file !== '' && mapped !== undefined && mapped.object !== 0)
       this.#sharedFiles.set(request.file, mapped.object)
+    if (mapped !== undefined && mapped.object === 0 && mapped.file !== '') this.#privateFiles.add(mapped.file)
     // Elsewhere nothing was mapped before, and unmapping left no lines.
     if (fixed) this.#forget(space, change.result, pageUp(request.length), true)
     return change.result
@@ -260,7 +280,7 @@ export class AddressSpaces implements LineSource {
     this.#manager.startBrk({ asid: space.asid, address })
   }
 
-  /** Bits of ON_FORK. */
+  /** Bits of ON_FORK and MARK. */
   mark(space: AddressSpace, address: number, length: number, set: number, clear: number): number {
     const change = this.#manager.mark({ asid: space.asid, address, length, set, clear })
     applyChange(space.vmas, change)
@@ -269,9 +289,19 @@ export class AddressSpaces implements LineSource {
 
   /** A hole in anonymous shared memory: zeros for all who have it. */
   punch(object: number, firstPage: number, count: number): number {
+    if (this.sealedObjects.has(object)) return err(E.PERM)
     this.#vcpus?.quiesce()
     this.#lines.dropObject(object, { discard: true }, firstPage, count)
-    return this.#manager.discardObject({ object, page: firstPage, count })
+    const result = this.#manager.discardObject({ object, page: firstPage, count })
+    this.fileChanged(objectKey(object), firstPage, count)
+    return result
+  }
+
+  /** MADV_GUARD_INSTALL: what is there goes, and nothing comes. */
+  guard(space: AddressSpace, address: number, length: number): number {
+    const result = this.discard(space, address, length)
+    this.mark(space, address, length, MARK.GUARD, 0)
+    return result
   }
 
   /** MADV_DONTNEED. */
@@ -300,6 +330,7 @@ export class AddressSpaces implements LineSource {
 
   /** The file has changed below its mappings: they fetch it again. */
   fileChanged(file: string, firstPage?: number, count?: number): void {
+    if (this.#privateFiles.has(file)) this.#privateChanged(file, firstPage, count)
     if (this.#sharedFiles.size === 0) return
     const object = this.#sharedObject(file)
     if (object === 0) return
@@ -308,6 +339,31 @@ export class AddressSpaces implements LineSource {
       for (const vma of vmas)
         if (vma.object === object && (vma.prot & PROT.EXEC) !== 0)
           this.#engine?.invalidate(asid, vma.start / PAGE, (vma.end - vma.start) / PAGE)
+  }
+
+  /** What lay behind the new end is gone, from private mappings too (truncate_pagecache, mm/truncate.c). */
+  fileTruncated(file: string, size: number): void {
+    this.fileChanged(file)
+    if (!this.#privateFiles.has(file)) return
+    for (const space of this.#spaces.values())
+      for (const { file: mapped, object, start, end, offset } of [...space.vmas]) {
+        const from = Math.max(start, start + pageUp(size) - offset)
+        if (mapped === file && object === 0 && from < end) this.discard(space, from, end - from)
+      }
+  }
+
+  /** Pages of private mappings are the file's until they are written. */
+  #privateChanged(file: string, firstPage = 0, count = Infinity): void {
+    let isMapped = false
+    for (const space of this.#spaces.values())
+      for (const { file: mapped, object, start, end, offset } of space.vmas) {
+        if (mapped !== file || object !== 0) continue
+        isMapped = true
+        const from = Math.max(start, start + firstPage * PAGE - offset)
+        const to = Math.min(end, start + (firstPage + count) * PAGE - offset)
+        if (from < to) this.#forget(space, from, to - from, false)
+      }
+    if (!isMapped) this.#privateFiles.delete(file)
   }
 
   /** Those that have shared mappings now or had them once. */
@@ -365,7 +421,7 @@ export class AddressSpaces implements LineSource {
     const address = page * PAGE
     let vma = space === undefined ? undefined : space.vmas[vmaIndex(space.vmas, address)]
     if (vma !== undefined && vma.start > address) vma = this.#grow(space!, vma, address)
-    if (vma === undefined) {
+    if (vma === undefined || (vma.flags & MARK.GUARD) !== 0) {
       out.kind = 'fault'
       out.signal = SIG.SEGV
       out.code = SEGV.MAPERR
@@ -445,7 +501,7 @@ export class AddressSpaces implements LineSource {
 }
 
 export type { Vma }
-export { ON_FORK, TASK_SIZE, vmaIndex }
+export { MARK, ON_FORK, TASK_SIZE, vmaIndex }
 
 /** No hole in address .. address+length. */
 export function vmaCovers(space: AddressSpace, address: number, length: number): boolean {

@@ -1,4 +1,4 @@
-// The storage manager as the system calls see it: what read(2), write(2) and their relatives do to a file that is also mapped MAP_SHARED agrees with what
+// The storage manager as the system calls see it: what read(2), write(2) and their relatives do to a file that is also mapped agrees with what
 // the mapping does, as on Linux, where both are the page cache. Here the mapping's bytes are lines of the ExCache, which are written back before a
 // call looks and forgotten after it has changed the file. Leaves out times: a store through a mapping does not move st_mtime by itself.
 import { O } from '../abi/fcntl.js'
@@ -38,7 +38,7 @@ export function coherentStorage(storage: Storage, spaces: AddressSpaces): Storag
     truncateHandle(handle, length) {
       spaces.syncFile(handle.key)
       const result = storage.truncateHandle(handle, length)
-      spaces.fileChanged(handle.key)
+      if (result >= 0) spaces.fileTruncated(handle.key, length)
       return result
     },
     // The host's own calls follow, and no guest code in between.
@@ -51,7 +51,7 @@ export function coherentStorage(storage: Storage, spaces: AddressSpaces): Storag
       if ((flags & O.TRUNC) === 0) return storage.reopen(handle, flags)
       spaces.syncFile(handle.key)
       const result = storage.reopen(handle, flags)
-      spaces.fileChanged(handle.key)
+      if (typeof result !== 'number') spaces.fileTruncated(handle.key, 0)
       return result
     },
     fsync(handle) {
@@ -63,10 +63,20 @@ export function coherentStorage(storage: Storage, spaces: AddressSpaces): Storag
       return storage.fdatasync(handle)
     },
     // By path: which file it is, only the storage manager knows.
-    truncate: (cwd, path, length) => changeAll(() => storage.truncate(cwd, path, length)),
+    truncate(cwd, path, length) {
+      const result = changeAll(() => storage.truncate(cwd, path, length))
+      const opened = result < 0 ? result : storage.open(cwd, path, O.PATH, 0)
+      if (typeof opened === 'number' || opened.kind !== 'file') return result
+      spaces.fileTruncated(opened.handle.key, length)
+      storage.release(opened.handle)
+      return result
+    },
     open(cwd, path, flags, mode) {
-      if ((flags & O.TRUNC) !== 0) changeAll(() => 0)
-      return storage.open(cwd, path, flags, mode)
+      if ((flags & O.TRUNC) === 0) return storage.open(cwd, path, flags, mode)
+      changeAll(() => 0)
+      const opened = storage.open(cwd, path, flags, mode)
+      if (typeof opened !== 'number' && opened.kind === 'file') spaces.fileTruncated(opened.handle.key, 0)
+      return opened
     },
   }
   return override(storage, replaced)

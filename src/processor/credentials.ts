@@ -16,7 +16,7 @@ export interface GroupIds {
   readonly fsgid: number
 }
 
-/** Never changed, only replaced: who has the same object has the same rights. */
+/** Never changed, only replaced: with new ids, and for each process and program (prepare_creds, kernel/cred.c). */
 export interface Credentials extends UserIds, GroupIds {
   readonly groups: readonly number[]
   /** Capabilities of the superuser here: bits 0 to 31, and from 32 on. */
@@ -85,16 +85,29 @@ export class Identity {
   /** Before a call for a process. Costs one comparison while nobody has changed ids. */
   assume(credentials: Credentials): void {
     if (credentials === this.#assumed) return
-    if (this.#own === null) {
+    if (this.#own === null || this.#assumed === null) {
       this.#own = credentials
       this.#assumed = credentials
       return
     }
+    const before = this.#assumed
     this.#assumed = credentials
+    const { uid, fsuid, gid, fsgid, groups } = credentials
+    const sameIds = before.uid === uid && before.fsuid === fsuid && before.gid === gid && before.fsgid === fsgid
+    if (sameIds && before.groups === groups) return
     // Without the right to change them, ids only move among those that the host has anyway.
     if (this.#isOwn && this.#host.geteuid() !== 0) return
     this.#isOwn = false
-    const { uid, fsuid, gid, fsgid, groups } = credentials
     this.#host.assumeIds(uid, fsuid, gid, fsgid, groups)
+  }
+
+  /** A call with all rights that lego has: for what the kernel itself does in a process's name. */
+  asSuperuser<T>(call: () => T): T {
+    const assumed = this.#assumed
+    if (assumed === null || this.#isOwn) return call()
+    this.assume({ ...assumed, uid: 0, fsuid: 0 })
+    const result = call()
+    this.assume(assumed)
+    return result
   }
 }

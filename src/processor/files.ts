@@ -21,6 +21,8 @@ export abstract class Description {
   /** Descriptors that refer to it. */
   references = 0
   readonly watchers = new Set<Watcher>()
+  /** Who opened it (struct file, f_cred): these very credentials, not equal ones. */
+  openedBy: Credentials | null = null
   /** What F_GETFL shows: access mode and status flags. */
   flags: number
   constructor(flags: number) {
@@ -59,6 +61,10 @@ export abstract class Description {
   get hostFd(): number {
     return -1
   }
+  /** A descriptor of the host whose inode has the attributes of this file: who may use it, extended attributes. */
+  get attributesFd(): number {
+    return this.hostFd >= 0 ? this.hostFd : this.pollFd
+  }
   /** The file that record locks are on, once somebody has asked for one; what the storage manager has always may. */
   lockable: Lockable | null = null
   /** Whether pread(2) and pwrite(2) work. */
@@ -78,6 +84,9 @@ export abstract class Description {
   }
 }
 
+const NOTHING = new Uint8Array(0)
+const PROBE = new Uint8Array(1)
+
 /** A regular file or directory of the storage manager. */
 export class StorageFile extends Description {
   readonly storage: Storage
@@ -85,8 +94,6 @@ export class StorageFile extends Description {
   readonly isDirectory: boolean
   readonly #bytes: Uint8Array
   offset = 0
-  /** Who opened it (struct file, f_cred): these very credentials, not equal ones. */
-  openedBy: Credentials | null = null
   readonly pollFd = -1
   readonly fills = true
   readonly #end = { end: 0 }
@@ -102,14 +109,16 @@ export class StorageFile extends Description {
   }
 
   override moveNothing(writing: boolean): number {
-    return this.isDirectory && !writing ? err(E.ISDIR) : 0
+    if (this.isDirectory) return writing ? 0 : err(E.ISDIR)
+    return writing ? this.storage.write(this.handle, this.offset, NOTHING) : 0
   }
 
   /** The end of a file comes before a bad buffer (filemap_read). */
   override moveUnusable(writing: boolean, _count: number, offset: number): number {
     if (writing) return err(E.FAULT)
     if (this.isDirectory) return err(E.ISDIR)
-    return (offset < 0 ? this.offset : offset) >= this.storage.size(this.handle) ? 0 : err(E.FAULT)
+    const got = this.storage.read(this.handle, offset < 0 ? this.offset : offset, PROBE)
+    return got > 0 ? err(E.FAULT) : got
   }
 
   read(into: Segments, offset: number): number {
@@ -181,8 +190,6 @@ const POLLIN = 1
 const POLLOUT = 4
 /** A pipe that polls as writable takes this much without blocking (PIPE_BUF, pipe(7)). */
 const WRITE_PIECE = 4096
-
-const NOTHING = new Uint8Array(0)
 
 interface HostFileOptions {
   readonly flags: number

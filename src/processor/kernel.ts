@@ -6,6 +6,7 @@ import type { Host, MemoryWindow } from '../host/host.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import type { AddressSpaces } from './address-space.js'
 import type { Clock } from './clock.js'
+import type { Identity } from './credentials.js'
 import type { Futexes } from './futex.js'
 import type { Segments } from './guest-memory.js'
 import type { MemoryMap } from './layout.js'
@@ -43,6 +44,7 @@ export interface Kernel {
   /** The open signal descriptors. */
   readonly signalFiles: Set<SignalFile>
   readonly cpu: CpuFacts
+  readonly identity: Identity
   /** Fills with random bytes; seeded when deterministic. */
   readonly entropy: (into: Uint8Array) => void
   readonly processes: Map<number, Process>

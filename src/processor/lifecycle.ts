@@ -19,7 +19,7 @@ import {
 import { ASID, FS_BASE, POLL, RECORD_SIZE } from '../engine/record.js'
 import { initialiseState } from '../engine/state-image.js'
 import { CpuTime } from './cpu-time.js'
-import { afterExec, CAP, type Credentials, hasCapability } from './credentials.js'
+import { afterExec, CAP, hasCapability } from './credentials.js'
 import type { Kernel } from './kernel.js'
 import { TASKS_MAX } from './layout.js'
 import { isFailure, type LoadedProgram, type LoadFailure, loadProgram, type ProgramRequest } from './loader.js'
@@ -45,6 +45,8 @@ const DUMPED = false
 /** kernel.pid_max of most machines, and where ids begin again (kernel/pid.c, RESERVED_PIDS). */
 const PID_END = 4 << 20
 const PID_AGAIN = 300
+/** The parent of orphans without a subreaper. */
+const INIT_PID = 1
 /** Those that nobody has waited for count too: kernel.threads-max of a small machine. */
 const PROCESSES_MAX = 1 << 15
 
@@ -102,6 +104,7 @@ export class Lifecycle {
     words[(task.record + POLL) >> 2] = poll
     task.process.space = program.space
     task.process.executable = program.path
+    task.process.executableKey = program.key
     task.name = program.name.slice(0, 15)
     words[(task.record + ASID) >> 2] = program.space.asid
     initialiseState(this.#kernel.view, task.record)
@@ -130,8 +133,8 @@ export class Lifecycle {
     process.files.closeForExec()
     process.actions = actionsAfterExec(process.actions)
     process.argv = program.argv
-    process.credentials = sameCredentials(process.credentials)
-    process.switches.dumpable = 1
+    process.credentials = afterExec(process.credentials)
+    process.switches.dumpable = loaded.isReadable ? 1 : 0
     deleteTimers(process)
     process.hasExecuted = true
     task.altStackAddress = 0
@@ -251,7 +254,7 @@ export class Lifecycle {
       files,
       fs: (flags & CLONE.FS) !== 0 ? parent.fs : { ...parent.fs },
       actions: (flags & CLONE.SIGHAND) !== 0 ? parent.actions : copyActions(parent.actions),
-      credentials: parent.credentials,
+      credentials: { ...parent.credentials },
       limits: parent.limits.map((limit) => ({ ...limit })),
       pending: new PendingSignals(),
       tasks: new Set(),
@@ -274,6 +277,7 @@ export class Lifecycle {
       oomScoreAdjustment: parent.oomScoreAdjustment,
       hasExecuted: false,
       executable: parent.executable,
+      executableKey: parent.executableKey,
       argv: parent.argv,
     }
     child.parent?.children.add(child)
@@ -314,6 +318,7 @@ export class Lifecycle {
     process.alarm.nextNsec = Infinity
     deleteTimers(process)
     this.#orphan(process)
+    this.#wakeOrphanedGroup(process, process.parent, process)
     if (process === kernel.init) {
       kernel.finalStatus = status
       kernel.scheduler.finish()
@@ -338,20 +343,42 @@ export class Lifecycle {
     this.#freeRecords.push(task.record)
   }
 
-  /** Children go to the nearest subreaper (prctl(2)) or init, or away when it has ended. */
+  /** Children go to the nearest subreaper (prctl(2)), or to the machine's init, which is no process here: it reaps at once (find_new_reaper, kernel/exit.c). */
   #orphan(process: Process): void {
-    const { init } = this.#kernel
     let reaper = process.parent
-    while (reaper !== null && reaper.switches.subreaper === 0) reaper = reaper.parent
+    while (reaper !== null && (reaper.switches.subreaper === 0 || reaper.status >= 0)) reaper = reaper.parent
     for (const child of process.children) {
       const { parentDeathSignal } = child.switches
       if (parentDeathSignal !== 0) sendToProcess(child, signalInfo(parentDeathSignal, SI.USER, { pid: process.pid }))
-      child.parent = init === process ? null : (reaper ?? init)
-      if (child.parent !== null) child.parent.children.add(child)
-      else if (child.status >= 0) this.#kernel.processes.delete(child.pid)
-      if (child.parent !== null && child.status >= 0) this.#tellParent(child)
+      child.parent = reaper
+      child.outsideParent = INIT_PID
+      child.exitSignal = SIG.CHLD
+      reaper?.children.add(child)
+      if (child.status >= 0) this.#tellParent(child)
+      this.#wakeOrphanedGroup(child, process, null)
     }
     process.children.clear()
+  }
+
+  /**
+   * Stopped jobs that nobody is left to continue get SIGHUP and SIGCONT: when the end of `ending` takes the last link between the group of `member`
+   * and another of its session (kill_orphaned_pgrp, kernel/exit.c).
+   */
+  #wakeOrphanedGroup(member: Process, ending: Process | null, ignored: Process | null): void {
+    const { pgid, sid } = member
+    if (ending === null || ending.pgid === pgid || ending.sid !== sid) return
+    const group = this.#groupOf(member)
+    if (group.some((one) => one !== ignored && isLink(one)) || !group.some(({ stopped }) => stopped)) return
+    for (const signal of [SIG.HUP, SIG.CONT]) for (const one of group) sendToProcess(one, signalInfo(signal, SI.KERNEL))
+  }
+
+  #groupOf({ pgid }: Process): Process[] {
+    return [...this.#kernel.processes.values()].filter((one) => one.pgid === pgid && one.status < 0)
+  }
+
+  /** A terminal stops nobody whom nobody would continue (is_current_pgrp_orphaned, kernel/exit.c). */
+  isOrphaned(process: Process): boolean {
+    return !this.#groupOf(process).some(isLink)
   }
 
   #tellParent(process: Process): void {
@@ -398,11 +425,9 @@ export class Lifecycle {
   }
 }
 
-/** A program whose saved ids are its effective ones already keeps its object: nobody has to take it on anew. */
-function sameCredentials(credentials: Credentials): Credentials {
-  const { euid, suid, fsuid, egid, sgid, fsgid } = credentials
-  return suid === euid && fsuid === euid && sgid === egid && fsgid === egid ? credentials : afterExec(credentials)
-}
+/** Whether its parent, of the same session, may look after its group from another one. What is outside of the machine may. */
+const isLink = ({ parent, outsideParent, pgid, sid }: Process): boolean =>
+  parent === null ? outsideParent !== INIT_PID : parent.pgid !== pgid && parent.sid === sid
 
 /** Timers of timer_create(2) end with their program. */
 function deleteTimers(process: Process): void {

@@ -11,12 +11,13 @@ import { newFileStatus, S } from '../abi/stat.js'
 import type { CpuFacts } from '../engine/cpu.js'
 import { textOfPath } from '../lib/path-text.js'
 import type { FileHandle } from '../wire/layout.js'
-import { PAGE, TASK_SIZE } from '../wire/layout.js'
+import { PAGE, TASK_SIZE, type Vma } from '../wire/layout.js'
 import type { AddressSpace, AddressSpaces } from './address-space.js'
-import type { Credentials } from './credentials.js'
+import type { Credentials, Identity } from './credentials.js'
 import { type ElfImage, headersEnd, readImage, type Segment } from './elf-image.js'
+import { StorageFile } from './files.js'
 import { hasRoom, isData } from './memory-limits.js'
-import type { Limits } from './process.js'
+import type { Limits, Process } from './process.js'
 import { argumentsSize, buildStack, type StackContents } from './program-stack.js'
 import { parseScript } from './script.js'
 import { signalStackMinimum } from './signal-state.js'
@@ -31,6 +32,7 @@ const STACK_INITIAL = 128 << 10
 const SCRIPT_DEPTH_MAX = 4
 const HEAD_SIZE = 4096
 const X_OK = 1
+const R_OK = 4
 /** MAX_LFS_FILESIZE: mmap(2) refuses more of a file (EOVERFLOW). */
 const FILE_SIZE_MAX = 2 ** 63
 const OFFSET_MAX = 2 ** 52
@@ -47,6 +49,8 @@ export interface ProgramRequest {
   readonly source?: ProgramSource
   /** `path` leads nowhere in the new program, since its descriptor is closed: scripts are ENOENT. */
   readonly isUnreachable?: boolean
+  /** The file, where it is open already (`openProgram`): taken over. */
+  readonly opened?: Executable
   readonly argv: readonly Uint8Array[]
   readonly envp: readonly Uint8Array[]
   readonly cwd: string
@@ -61,6 +65,9 @@ export interface LoadedProgram {
   readonly sp: number
   /** Canonical path of the executable. */
   readonly path: string
+  readonly key: string
+  /** Its process may read it; else nobody may look into what runs (would_dump, fs/exec.c). */
+  readonly isReadable: boolean
   /** What was asked for, without directories: a script's own name, not its interpreter's; an open file's own (begin_new_exec, fs/exec.c). */
   readonly name: string
 }
@@ -75,8 +82,10 @@ export interface LoadFailure {
 
 export interface LoaderEnvironment {
   readonly storage: Storage
+  readonly processes: ReadonlyMap<number, Process>
   readonly spaces: AddressSpaces
   readonly cpu: CpuFacts
+  readonly identity: Identity
 }
 
 const failure = (errno: number, reason: string): LoadFailure => ({ errno: -errno, reason, fatal: false })
@@ -94,22 +103,23 @@ const OPEN_FAILURES: Readonly<Record<number, string>> = {
   [E.NAMETOOLONG]: 'File name too long',
 }
 
-export const isFailure = (result: LoadedProgram | LoadFailure): result is LoadFailure => 'errno' in result
+export const isFailure = (result: object): result is LoadFailure => 'errno' in result
 
 export function loadProgram(environment: LoaderEnvironment, request: ProgramRequest): LoadedProgram | LoadFailure {
   const { storage } = environment
   let { path } = request
   let argv = request.argv
-  let source: ProgramSource = request.source ?? { cwd: request.cwd, path, follow: true }
+  let source = sourceOf(request)
   for (let depth = 0; ; depth++) {
-    const opened = openExecutable(storage, source)
+    const opened = depth === 0 && request.opened ? request.opened : openExecutable(environment, source)
     if ('errno' in opened) return depth === 0 ? opened : ofInterpreter(path, opened)
-    const { handle, head, size } = opened
+    const { handle, head, size, isReadable } = opened
     const script = parseScript(head)
     if (script === null) {
       const result = loadElf(environment, { ...request, argv }, handle, head, size)
       storage.release(handle)
-      return depth > 0 && isFailure(result) ? ofInterpreter(path, result) : result
+      if (!isFailure(result)) return { ...result, isReadable }
+      return depth > 0 ? ofInterpreter(path, result) : result
     }
     storage.release(handle)
     if (depth === SCRIPT_DEPTH_MAX) return failure(E.LOOP, 'too many levels of interpreter scripts')
@@ -130,42 +140,87 @@ const ofInterpreter = (path: string, { reason, ...rest }: LoadFailure): LoadFail
   reason: `its interpreter ${path.replace(/\p{Cc}/gu, '?')}: ${reason}`,
 })
 
-type Executable = { handle: FileHandle; head: Uint8Array; size: number }
+/** A file that may be executed (one reference), and how it begins. */
+export interface Executable {
+  readonly handle: FileHandle
+  readonly head: Uint8Array
+  readonly size: number
+  /** Also by the process itself. */
+  readonly isReadable: boolean
+}
+
+const sourceOf = ({ source, cwd, path }: Pick<ProgramRequest, 'source' | 'cwd' | 'path'>): ProgramSource =>
+  source ?? { cwd, path, follow: true }
+
+/** The first half of execve(2), before it looks at its arguments: for `opened` of a request. */
+export const openProgram = (
+  environment: LoaderEnvironment,
+  request: Pick<ProgramRequest, 'source' | 'cwd' | 'path'>,
+): Executable | LoadFailure => openExecutable(environment, sourceOf(request))
 
 function open(storage: Storage, source: ProgramSource): ReturnType<Storage['open']> {
-  if ('path' in source)
-    return storage.open(source.cwd, source.path, O.RDONLY | O.CLOEXEC | (source.follow ? 0 : O.NOFOLLOW), 0)
+  if ('path' in source) {
+    const { cwd, path, follow } = source
+    const opened = storage.open(cwd, path, O.RDONLY | O.CLOEXEC | (follow ? 0 : O.NOFOLLOW), 0)
+    // Who may execute it need not be allowed to read it.
+    return opened === -E.ACCES ? storage.open(cwd, path, O.PATH | (follow ? 0 : O.NOFOLLOW), 0) : opened
+  }
   const status = newFileStatus()
   const retained = storage.retain(source.handle)
   const result = retained < 0 ? retained : storage.statHandle(source.handle, status)
   return result < 0 ? result : { kind: 'file', handle: source.handle, status }
 }
 
-function openExecutable(storage: Storage, source: ProgramSource): Executable | LoadFailure {
+/** Whether a process of the guest has a file open for writing, or maps it from then (exe_file_deny_write_access, linux/fs.h). */
+function isBeingWritten({ processes }: LoaderEnvironment, key: string): boolean {
+  for (const { status, files, space } of processes.values()) {
+    if (status >= 0) continue
+    const isOpen = files.list().some((fd) => {
+      const file = files.get(fd)
+      return file instanceof StorageFile && file.writable && file.handle.key === key
+    })
+    if (isOpen || space.vmas.some((vma) => vma.file === key && isWritableForAll(vma))) return true
+  }
+  return false
+}
+
+/** A shared mapping that is writable, or may become so. */
+const isWritableForAll = ({ flags, maxProt }: Vma): boolean =>
+  (flags & MAP.TYPE) !== MAP.PRIVATE && (maxProt === 0 || (maxProt & PROT.WRITE) !== 0)
+
+function openExecutable(environment: LoaderEnvironment, source: ProgramSource): Executable | LoadFailure {
+  const { storage } = environment
   const opened = open(storage, source)
   if (typeof opened === 'number')
     return { fatal: false, errno: opened, reason: OPEN_FAILURES[-opened] ?? `cannot be opened (errno ${-opened})` }
   if (opened.kind === 'device') return failure(E.ACCES, 'cannot execute: not a regular file')
   const { handle, status } = opened
-  const refuse = (reason: string): LoadFailure => {
+  const refuse = (reason: string, errno: number = E.ACCES): LoadFailure => {
     storage.release(handle)
-    return failure(E.ACCES, reason)
+    return failure(errno, reason)
   }
   if ((status.mode & S.IFMT) === S.IFDIR) return refuse('cannot execute: Is a directory')
+  if ((status.mode & S.IFMT) === S.IFLNK) return refuse('Too many levels of symbolic links', E.LOOP)
   if ((status.mode & S.IFMT) !== S.IFREG) return refuse('cannot execute: not a regular file')
   if (storage.accessHandle(handle, X_OK, AT.EACCESS) < 0) return refuse('Permission denied')
   const head = new Uint8Array(HEAD_SIZE)
-  const got = storage.read(handle, 0, head)
-  return { handle, head: head.subarray(0, Math.max(0, got)), size: status.size }
+  if (isBeingWritten(environment, handle.key)) return refuse('Text file busy', E.TXTBSY)
+  const isReadable = storage.accessHandle(handle, R_OK, AT.EACCESS) >= 0
+  const readHead = (): number => storage.read(handle, 0, head)
+  const got = isReadable ? readHead() : environment.identity.asSuperuser(readHead)
+  return got < 0
+    ? refuse('cannot be read', -got)
+    : { handle, head: head.subarray(0, got), size: status.size, isReadable }
 }
 
 function loadElf(
-  { storage, spaces, cpu }: LoaderEnvironment,
+  environment: LoaderEnvironment,
   request: ProgramRequest,
   handle: FileHandle,
   head: Uint8Array,
   size: number,
-): LoadedProgram | LoadFailure {
+): Omit<LoadedProgram, 'isReadable'> | LoadFailure {
+  const { storage, spaces, cpu } = environment
   let bytes = head
   const end = headersEnd(head)
   if (end > head.length && end <= Math.min(size, 1 << 20)) {
@@ -175,7 +230,7 @@ function loadElf(
   const image = readImage(bytes)
   if (typeof image === 'string') return failure(E.NOEXEC, `cannot execute: ${image}`)
   const interpreter = image.segments.find(({ type }) => type === PT.INTERP)
-  if (interpreter !== undefined) return refusedInterpreter(storage, request.cwd, handle, interpreter)
+  if (interpreter !== undefined) return refusedInterpreter(environment, request.cwd, handle, interpreter)
   const space = spaces.create()
   space.stackLimit = request.limits[RLIMIT.STACK]!.current
   space.sizeLimit = request.limits[RLIMIT.AS]!.current
@@ -188,18 +243,21 @@ function loadElf(
   if (isCut) space.flaw = 'truncated: a segment lies beyond the end of the file'
   const path = storage.pathOf(handle)
   const canonical = typeof path === 'string' ? path : handle.path
-  const called = request.source !== undefined && 'handle' in request.source ? canonical : request.path
+  // A file without a name is called by its last one.
+  const called =
+    request.source !== undefined && 'handle' in request.source ? canonical.replace(/ \(deleted\)$/, '') : request.path
   const name = called.slice(called.lastIndexOf('/') + 1)
-  return { space, entry: image.entry + biasOf(image), sp, path: canonical, name }
+  return { space, entry: image.entry + biasOf(image), sp, path: canonical, key: handle.key, name }
 }
 
 /** What the kernel finds wrong with the name of a dynamic linker, in its order; else that there is none here. */
 function refusedInterpreter(
-  storage: Storage,
+  environment: LoaderEnvironment,
   cwd: string,
   handle: FileHandle,
   { offset, fileSize }: Segment,
 ): LoadFailure {
+  const { storage } = environment
   const malformed = failure(E.NOEXEC, 'cannot execute: malformed: the name of its interpreter')
   if (fileSize < 2 || fileSize > PATH_MAX) return malformed
   const name = new Uint8Array(fileSize)
@@ -208,7 +266,7 @@ function refusedInterpreter(
   if (name[fileSize - 1] !== 0) return malformed
   // An empty name is the working directory.
   const path = textOfPath(name.subarray(0, name.indexOf(0))) || '.'
-  const opened = openExecutable(storage, { cwd, path, follow: true })
+  const opened = openExecutable(environment, { cwd, path, follow: true })
   if ('errno' in opened) return ofInterpreter(path, opened)
   storage.release(opened.handle)
   return failure(E.LIBBAD, 'cannot execute: dynamically linked, which is not supported yet; use a static build')

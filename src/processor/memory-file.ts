@@ -2,10 +2,13 @@
 // the lines written back before and forgotten after, so that both see the same bytes.
 import { E, err } from '../abi/errno.js'
 import { F_SEAL, O, SEEK } from '../abi/fcntl.js'
+import { MFD } from '../abi/mman.js'
 import { type FileStatus, S } from '../abi/stat.js'
 import type { ExCache } from '../excache/excache.js'
-import { PAGE } from '../wire/layout.js'
+import type { Host } from '../host/host.js'
+import { objectKey, PAGE } from '../wire/layout.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
+import type { AddressSpaces } from './address-space.js'
 import { Description } from './files.js'
 import type { Segments } from './guest-memory.js'
 
@@ -13,20 +16,33 @@ export class MemoryFile extends Description {
   readonly object: number
   /** As memfd_create(2) was told. */
   readonly name: string
+  readonly #host: Host
   readonly #manager: MemoryMethods
   readonly #cache: ExCache
+  readonly #spaces: AddressSpaces
   readonly #bytes: Uint8Array
   readonly #page = new Uint8Array(PAGE)
   readonly pollFd = -1
   readonly fills = true
   #offset = 0
   #mode = 0o777
+  /** An empty memfd of the host, once somebody has asked for attributes. */
+  #attributesFd = -1
   /** F_SEAL_ bits; a file is born sealed against seals unless memfd_create(2) says otherwise. */
   seals: number = F_SEAL.SEAL
 
-  constructor(manager: MemoryMethods, cache: ExCache, bytes: Uint8Array, name: string) {
+  constructor(
+    host: Host,
+    manager: MemoryMethods,
+    spaces: AddressSpaces,
+    cache: ExCache,
+    bytes: Uint8Array,
+    name: string,
+  ) {
     super(O.RDWR | O.LARGEFILE)
+    this.#host = host
     this.#manager = manager
+    this.#spaces = spaces
     this.#cache = cache
     this.#bytes = bytes
     this.name = name
@@ -45,7 +61,8 @@ export class MemoryFile extends Description {
     if (size > before && (this.seals & F_SEAL.GROW) !== 0) return err(E.PERM)
     this.#cache.flushObject(this.object)
     const result = this.#manager.resizeObject({ object: this.object, size })
-    this.#cache.dropObject(this.object, { discard: true })
+    this.#forget()
+    this.#spaces.fileTruncated(objectKey(this.object), size)
     return result
   }
 
@@ -100,7 +117,7 @@ export class MemoryFile extends Description {
         host += part
       }
     }
-    this.#cache.dropObject(this.object, { discard: true })
+    this.#forget()
     if (offset < 0) this.#offset = at
     return at - start
   }
@@ -113,6 +130,20 @@ export class MemoryFile extends Description {
     return target
   }
 
+  override get attributesFd(): number {
+    if (this.#attributesFd >= 0) return this.#attributesFd
+    const fd = this.#host.memfdCreate(this.name, MFD.CLOEXEC)
+    if (fd >= 0) this.#host.fchmod(fd, this.#mode)
+    this.#attributesFd = fd
+    return fd
+  }
+
+  /** Its bytes have changed: mappings fetch them again. */
+  #forget(): void {
+    this.#cache.dropObject(this.object, { discard: true })
+    this.#spaces.fileChanged(objectKey(this.object))
+  }
+
   get isExecutable(): boolean {
     return (this.#mode & 0o111) !== 0
   }
@@ -120,7 +151,7 @@ export class MemoryFile extends Description {
   chmod(mode: number): number {
     if ((this.seals & F_SEAL.EXEC) !== 0 && ((mode ^ this.#mode) & 0o111) !== 0) return err(E.PERM)
     this.#mode = mode
-    return 0
+    return this.#attributesFd < 0 ? 0 : this.#host.fchmod(this.#attributesFd, mode)
   }
 
   /** FALLOC_FL_PUNCH_HOLE: zeros, as far as the file goes. */
@@ -138,7 +169,7 @@ export class MemoryFile extends Description {
       if (result < 0) return result
       at += part
     }
-    this.#cache.dropObject(this.object, { discard: true })
+    this.#forget()
     return 0
   }
 
@@ -155,5 +186,6 @@ export class MemoryFile extends Description {
 
   close(): void {
     this.#manager.releaseObject({ object: this.object })
+    if (this.#attributesFd >= 0) this.#host.close(this.#attributesFd)
   }
 }

@@ -12,6 +12,7 @@ import { bytesOfPath } from '../lib/path-text.js'
 import { PAGE, type Vma } from '../wire/layout.js'
 import { type Description, HostFile, StorageFile } from './files.js'
 import { MemoryFile } from './memory-file.js'
+import { isLocked, sizeOf } from './memory-limits.js'
 import type { Process } from './process.js'
 import type { PendingSignals } from './signals.js'
 import type { Task } from './task.js'
@@ -24,8 +25,10 @@ export interface ProcFile {
   readonly kind: 'file'
   readonly mode: number
   read(task: Task): Content
-  /** 0 or an errno; absent: it cannot be opened for writing. */
+  /** 0 or an errno; absent: whoever may open it for writing cannot write. */
   write?(task: Task, text: string): number
+  /** It has an end, of size 0, for lseek(2); the others have none (seq_lseek, fs/seq_file.c). */
+  readonly hasEnd?: boolean
 }
 
 export interface ProcLink {
@@ -48,6 +51,7 @@ export interface ProcDirectory {
 export type ProcRow = ProcFile | ProcLink | ProcHost | ProcDirectory
 
 const file = (read: (task: Task) => Content, mode = 0o444): ProcFile => ({ kind: 'file', mode, read })
+const withEnd = (row: ProcFile): ProcFile => ({ ...row, hasEnd: true })
 const link = (text: (task: Task) => string): ProcLink => ({ kind: 'link', text })
 const host: ProcHost = { kind: 'host' }
 
@@ -57,7 +61,6 @@ const kib = (bytes: number): number => Math.floor(bytes / KIB)
 // Memory
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0')
-const sizeOf = (vmas: readonly Vma[]): number => vmas.reduce((sum, { start, end }) => sum + end - start, 0)
 const isWritable = ({ prot }: Vma): boolean => (prot & PROT.WRITE) !== 0
 const isStack = ({ flags }: Vma): boolean => (flags & MAP.GROWSDOWN) !== 0
 const isPrivate = ({ flags }: Vma): boolean => (flags & MAP.SHARED) === 0
@@ -113,7 +116,7 @@ function smapsOf(task: Task, vma: Vma): string {
     ['Anonymous', anonymous],
     ['Swap', 0],
     ['SwapPss', 0],
-    ['Locked', 0],
+    ['Locked', isLocked(vma) ? resident : 0],
   ]
   const lines = rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`)
   return `${mapLine(task.process, vma)}\n${lines.join('')}`
@@ -270,7 +273,7 @@ function status(task: Task): string {
     ['Groups', `${process.credentials.groups.join(' ')} `],
     ['VmPeak', size(sizeOf(space.vmas))],
     ['VmSize', size(sizeOf(space.vmas))],
-    ['VmLck', size(0)],
+    ['VmLck', size(sizeOf(space.vmas.filter(isLocked)))],
     ['VmPin', size(0)],
     ['VmHWM', size(residentOf(task, everything))],
     ['VmRSS', size(residentOf(task, everything))],
@@ -368,13 +371,13 @@ const setName = (task: Task, text: string): number => {
 }
 
 const TABLE: Readonly<Record<string, ProcRow>> = {
-  auxv: file(auxv, 0o400),
+  auxv: withEnd(file(auxv, 0o400)),
   cgroup: host,
-  cmdline: file((task) => memoryOf(task, task.process.space.argStart, task.process.space.argEnd)),
+  cmdline: withEnd(file((task) => memoryOf(task, task.process.space.argStart, task.process.space.argEnd))),
   comm: { ...file(({ name }) => `${name}\n`, 0o644), write: setName },
-  coredump_filter: file(() => '00000033\n', 0o644),
+  coredump_filter: withEnd(file(() => '00000033\n', 0o644)),
   cwd: link(({ process }) => process.fs.cwd),
-  environ: file((task) => memoryOf(task, task.process.space.argEnd, task.process.space.envEnd), 0o400),
+  environ: withEnd(file((task) => memoryOf(task, task.process.space.argEnd, task.process.space.envEnd), 0o400)),
   exe: link(({ process }) => process.executable),
   fd: { kind: 'directory', numbers: ({ process }) => process.files.list() },
   fdinfo: { kind: 'directory', numbers: ({ process }) => process.files.list() },
@@ -386,10 +389,10 @@ const TABLE: Readonly<Record<string, ProcRow>> = {
   mountstats: host,
   net: host,
   ns: host,
-  oom_adj: file(({ process }) => `${Math.round((process.oomScoreAdjustment * 17) / 1000)}\n`, 0o644),
+  oom_adj: withEnd(file(({ process }) => `${Math.round((process.oomScoreAdjustment * 17) / 1000)}\n`, 0o644)),
   oom_score: file(({ process }) => `${Math.max(0, 666 + Math.round((process.oomScoreAdjustment * 2) / 3))}\n`),
   oom_score_adj: {
-    ...file(({ process }) => `${process.oomScoreAdjustment}\n`, 0o644),
+    ...withEnd(file(({ process }) => `${process.oomScoreAdjustment}\n`, 0o644)),
     write: ({ process }, text) => {
       const value = Number(text.trim())
       if (!Number.isInteger(value) || text.trim() === '' || Math.abs(value) > 1000) return -22

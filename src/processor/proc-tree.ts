@@ -54,7 +54,7 @@ const DEVICE_LINKS: Readonly<Record<string, string>> = {
 const MUST_BE_DIRECTORY = /\/\.?$/
 
 /** Paths of a process; the others are the host's too. */
-const PROCESS = /^\/proc\/\d/
+export const isOfProcess = (path: string): boolean => /^\/proc\/\d/.test(path)
 
 const isNumber = (name: string): boolean => /^(?:0|[1-9]\d*)$/.test(name)
 
@@ -62,8 +62,10 @@ export class ProcTree {
   readonly #storage: Storage
   readonly #kernel: () => Kernel
   readonly #status = newFileStatus()
-  #isThere: boolean | null = null
-  #isCalling = false
+  /** Device of the host's proc file system where the guest's /proc is; -1: it is another one. Null: nobody has asked. */
+  #device: number | null = null
+  /** The host's own process in there. */
+  #hostPid = ''
 
   constructor(storage: Storage, kernel: () => Kernel) {
     this.#storage = storage
@@ -71,24 +73,46 @@ export class ProcTree {
   }
 
   /** The task whose system call this is. */
-  get #caller(): Task | null {
+  get caller(): Task | null {
     const { scheduler, vcpus } = this.#kernel()
     return vcpus.serving === 0 ? scheduler.current : (vcpus.tasks[vcpus.serving] ?? null)
   }
 
   get #hasProc(): boolean {
-    if (this.#isThere === null) {
-      const fileSystem = newFileSystemStatus()
-      this.#isThere = this.#storage.statfs('/', '/proc', fileSystem) >= 0 && fileSystem.type === PROC_SUPER_MAGIC
-    }
-    return this.#isThere
+    if (this.#device === null) this.#device = this.#findDevice()
+    return this.#device >= 0
+  }
+
+  #findDevice(): number {
+    const fileSystem = newFileSystemStatus()
+    if (this.#storage.statfs('/', '/proc', fileSystem) < 0 || fileSystem.type !== PROC_SUPER_MAGIC) return -1
+    const target = new Uint8Array(32)
+    const length = this.#storage.readlink('/', '/proc/self', target)
+    if (length < 0 || this.#storage.stat('/', '/proc', true, this.#status) < 0) return -1
+    this.#hostPid = textOfPath(target.subarray(0, length))
+    return this.#status.dev
+  }
+
+  /** Whether a file of this device is one of /proc. */
+  isInside(device: number): boolean {
+    return this.caller !== null && this.#hasProc && device === this.#device
+  }
+
+  /** What the host's path of a file of /proc is here: of its own process and threads, the caller's. */
+  findOfHost(path: string): Found {
+    if (!path.startsWith('/proc') || !this.#hasProc) return { kind: 'other', cwd: '/', path }
+    const own = `/proc/${this.#hostPid}`
+    if (path !== own && !path.startsWith(`${own}/`)) return this.find('/', path, true)
+    const rest = path.slice(own.length)
+    const inTask = rest.replace(/^\/task\/\d+/, '')
+    return this.find('/', rest === inTask ? `/proc/self${rest}` : `/proc/thread-self${inTask}`, true)
   }
 
   find(cwd: string, path: string, follow: boolean): Found {
     const full = path.startsWith('/') ? path : `${cwd}/${path}`
     if (!full.startsWith('/proc') && !full.startsWith('/dev/')) return { kind: 'other', cwd, path }
-    const caller = this.#caller
-    if (caller === null || this.#isCalling || !this.#hasProc) return { kind: 'other', cwd, path }
+    const caller = this.caller
+    if (caller === null || !this.#hasProc) return { kind: 'other', cwd, path }
     return this.#walk(caller, full, follow, 0) ?? { kind: 'other', cwd, path }
   }
 
@@ -153,7 +177,7 @@ export class ProcTree {
 
   /** A file of the other storage. */
   #textOf(path: string): string {
-    const opened = this.outside(() => this.#storage.open('/', path, O.RDONLY, 0))
+    const opened = this.#storage.open('/', path, O.RDONLY, 0)
     if (typeof opened === 'number' || opened.kind !== 'file') return ''
     const buffer = new Uint8Array(32768)
     let text = ''
@@ -167,7 +191,7 @@ export class ProcTree {
 
   /** The other storage's own listing. */
   #entriesOf(path: string): Entry[] {
-    const opened = this.outside(() => this.#storage.open('/', path, O.RDONLY | O.DIRECTORY, 0))
+    const opened = this.#storage.open('/', path, O.RDONLY | O.DIRECTORY, 0)
     if (typeof opened === 'number' || opened.kind !== 'file') return []
     const buffer = new Uint8Array(32768)
     const entries: Entry[] = []
@@ -182,14 +206,6 @@ export class ProcTree {
     }
     this.#storage.release(opened.handle)
     return entries.filter(({ name }) => name !== '.' && name !== '..')
-  }
-
-  /** A call of the other storage about a path that is the host's own /proc. */
-  outside<T>(call: () => T): T {
-    this.#isCalling = true
-    const result = call()
-    this.#isCalling = false
-    return result
   }
 
   #inProcess(
@@ -281,10 +297,14 @@ export class ProcTree {
 
   /** stat(2) of a node. */
   fill(node: Node, out: FileStatus): void {
-    const { euid: uid, egid: gid } = node.task.process.credentials
-    const isOfProcess = PROCESS.test(node.path)
-    this.outside(() => this.#storage.stat('/', isOfProcess ? '/proc' : node.path, false, this.#status))
-    if (!isOfProcess) {
+    const { credentials, switches } = node.task.process
+    // Who may not look into it does not own it, but for its directories that all may read (task_dump_owner, fs/proc/base.c).
+    const isOwned = switches.dumpable !== 0 || node.mode === (S.IFDIR | 0o555)
+    const uid = isOwned ? credentials.euid : 0
+    const gid = isOwned ? credentials.egid : 0
+    const ofProcess = isOfProcess(node.path)
+    this.#storage.stat('/', ofProcess ? '/proc' : node.path, false, this.#status)
+    if (!ofProcess) {
       Object.assign(out, this.#status)
       return
     }

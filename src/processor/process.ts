@@ -31,7 +31,7 @@ export interface Process {
   readonly pid: number
   parent: Process | null
   /** What getppid(2) says when there is no parent here. */
-  readonly outsideParent: number
+  outsideParent: number
   pgid: number
   sid: number
   space: AddressSpace
@@ -46,7 +46,7 @@ export interface Process {
   /** Tasks that wait for a child. */
   readonly childWaiters: Set<Task>
   /** Signal for the parent at the end; 0: none. */
-  readonly exitSignal: number
+  exitSignal: number
   /** Wait status when it has ended, else -1. */
   status: number
   /** Why wait4 may report it besides its end: a stop or continue, -1 for nothing new. */
@@ -67,6 +67,8 @@ export interface Process {
   /** It runs another program than when it was forked. */
   hasExecuted: boolean
   executable: string
+  /** Key of its file (FileHandle). */
+  executableKey: string
   argv: readonly Uint8Array[]
 }
 

@@ -123,6 +123,7 @@ export class Processor {
       clock,
       timers: new TimerQueue(),
       signalFiles: new Set(),
+      identity,
       cpu: factsOf(options.cpu ?? CPU_MAX),
       entropy: (into: Uint8Array) => void (options.deterministic ? random.fill(into) : host.getrandom(into)),
       processes: new Map(),
@@ -215,6 +216,7 @@ export class Processor {
       oomScoreAdjustment: 0,
       hasExecuted: true,
       executable: loaded.path,
+      executableKey: loaded.key,
       argv,
     }
     kernel.init = process

@@ -393,7 +393,9 @@ export class Scheduler {
         const effect = defaultAction(info.signal)
         if (effect === 'ignore' || effect === 'continue') continue
         if (effect === 'stop') {
-          this.#kernel.lifecycle.stopProcess(process, info.signal)
+          const { lifecycle } = this.#kernel
+          if (info.signal !== SIG.STOP && lifecycle.isOrphaned(process)) continue
+          lifecycle.stopProcess(process, info.signal)
           return false
         }
         this.#kernel.onFatalSignal?.(task, info)

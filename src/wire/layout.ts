@@ -18,6 +18,10 @@ export interface FileHandle {
   readonly path: string
 }
 
+/** Keys of objects seen as files, for private mappings of them. A storage manager's keys start with a device number. */
+export const OBJECT_PREFIX = 'object:'
+export const objectKey = (id: number): string => `${OBJECT_PREFIX}${id}`
+
 /** Bits of a vma's `flags` that no MAP_ bit has: madvise(2) sets them. */
 export const ON_FORK = {
   /** MADV_DONTFORK: a forked child has no such mapping. */
@@ -26,12 +30,20 @@ export const ON_FORK = {
   WIPE: 0x20000000,
 } as const
 
+/** Others that processors set, and the memory manager only keeps. */
+export const MARK = {
+  /** mlock(2) and its relatives; MAP_LOCKED of mmap(2). */
+  LOCKED: 0x2000,
+  /** MADV_GUARD_INSTALL: nobody may touch it. */
+  GUARD: 0x40000000,
+} as const
+
 export const vma = record({
   start: u64,
   end: u64,
   /** PROT_ bits. */
   prot: u32,
-  /** What is left of the MAP_ bits: SHARED or PRIVATE, ANONYMOUS, GROWSDOWN, NORESERVE, STACK; and those of ON_FORK. */
+  /** What is left of the MAP_ bits: SHARED or PRIVATE, ANONYMOUS, GROWSDOWN, NORESERVE, STACK; and those of ON_FORK and MARK. */
   flags: u32,
   /** Where `start` lies in the file or object, in bytes; 0 for private anonymous memory. */
   offset: u64,

@@ -86,7 +86,7 @@ export const memoryProtocol = protocol('memory', {
   /** A second reference for an object, as a memfd passed to another process has. */
   retainObject: message({ opcode: 21, request: { object: u32 }, reply: i32, ...control }),
   objectSize: message({ opcode: 22, request: { object: u32 }, reply: i64, ...question }),
-  /** Bits of ON_FORK for what is mapped of a range; -ENOMEM when part of it is unmapped. */
+  /** Bits of ON_FORK and MARK for what is mapped of a range; -ENOMEM when part of it is unmapped. */
   mark: message({ opcode: 24, request: { ...span, set: u32, clear: u32 }, reply: layoutChange, ...control }),
   /** A hole in an object: its pages are zeros again. */
   discardObject: message({ opcode: 25, request: { object: u32, page: u64, count: u64 }, reply: i32, ...question }),

@@ -3,6 +3,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8
+#endif
+
 extern char **environ;
 
 static void new_program(char **argv) {
@@ -55,9 +59,235 @@ static void script(const char *name, const char *first, const char *interpreter)
   chmod(name, 0755);
 }
 
+// execveat(2) in a child; what it answers when it comes back.
+#define TRY(...)                     \
+  do {                               \
+    fflush(stdout);                  \
+    if (fork() == 0) {               \
+      CALL(execveat, ##__VA_ARGS__); \
+      _exit(9);                      \
+    }                                \
+    int status;                      \
+    wait(&status);                   \
+    printf("status %x\n", status);   \
+  } while (0)
+
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000
+#endif
+
+static void copy_to(int to) {
+  static char bytes[1 << 16];
+  int from = open("/proc/self/exe", O_RDONLY);
+  long n;
+  while ((n = read(from, bytes, sizeof bytes)) > 0) write(to, bytes, n);
+  close(from);
+}
+
+static void copy(const char *name, int mode) {
+  int to = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0700);
+  copy_to(to);
+  fchmod(to, mode);
+  close(to);
+}
+
+// The file is looked at before the arguments, and what it has to say before what is in it.
+static void order(void) {
+  static const char *const names[] = {"missing", "plain", "text", "there", "program/x", "program", "to-program", ""};
+  char *again[] = {"zeroth", "again", 0}, *bad[] = {"zeroth", (char *)8, 0};
+  for (int i = 0; i < 8; i++) {
+    printf("%s\n", names[i]);
+    TRY(AT_FDCWD, names[i], 8L, 0L, 0);
+    TRY(AT_FDCWD, names[i], again, 8L, 0);
+    TRY(AT_FDCWD, names[i], bad, 0L, 0);
+    TRY(AT_FDCWD, names[i], again, bad, 0);
+    TRY(AT_FDCWD, names[i], again, 0L, AT_EXECVE_CHECK);
+    TRY(AT_FDCWD, names[i], again, 0L, AT_EXECVE_CHECK | AT_SYMLINK_NOFOLLOW);
+    TRY(AT_FDCWD, names[i], 0L, 0L, AT_EXECVE_CHECK);
+    TRY(AT_FDCWD, names[i], 8L, 0L, AT_EXECVE_CHECK);
+    TRY(AT_FDCWD, names[i], again, 8L, AT_EXECVE_CHECK);
+    TRY(AT_FDCWD, names[i], again, 0L, 0x20000);
+    CALL(execve, names[i], 8L, 0L);
+  }
+  TRY(AT_FDCWD, 8L, 8L, 0L, 0);
+  TRY(99, "", 8L, 0L, AT_EMPTY_PATH);
+  TRY(99, "x", 8L, 0L, 0);
+}
+
+// Whoever has it open for writing, keeps it from being executed.
+static void busy(void) {
+  char *again[] = {"zeroth", "again", 0}, path[40];
+  static const char *const names[] = {"program", "by-program", "text", "plain"};
+  static const int flags[] = {O_RDONLY, O_WRONLY, O_RDWR, O_PATH, O_WRONLY | O_APPEND};
+  for (int name = 0; name < 4; name++)
+    for (int i = 0; i < 5; i++) {
+      printf("%s open %o\n", names[name], flags[i]);
+      int fd = open(names[name], flags[i]);
+      TRY(AT_FDCWD, names[name], again, 0L, 0);
+      TRY(AT_FDCWD, names[name], 8L, 0L, 0);
+      TRY(AT_FDCWD, names[name], again, 0L, AT_EXECVE_CHECK);
+      TRY(fd, "", again, 0L, AT_EMPTY_PATH);
+      TRY(AT_FDCWD, "by-program", again, 0L, 0);
+      int other = dup(fd);
+      close(fd);
+      TRY(AT_FDCWD, names[name], again, 0L, 0);
+      close(other);
+      TRY(AT_FDCWD, names[name], again, 0L, 0);
+    }
+  int fd = open("program", O_RDWR);
+  void *area = mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  close(fd);
+  TRY(AT_FDCWD, "program", again, 0L, 0);
+  munmap(area, 4096);
+  TRY(AT_FDCWD, "program", again, 0L, 0);
+  fd = open("program", O_RDONLY);
+  area = mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  close(fd);
+  TRY(AT_FDCWD, "program", again, 0L, 0);
+  munmap(area, 4096);
+  // Another process.
+  int pipes[2];
+  char byte;
+  pipe(pipes);
+  fflush(stdout);
+  pid_t writer = fork();
+  if (writer == 0) {
+    open("program", O_WRONLY);
+    write(pipes[1], "x", 1);
+    pause();
+  }
+  read(pipes[0], &byte, 1);
+  TRY(AT_FDCWD, "program", again, 0L, 0);
+  kill(writer, SIGKILL), waitpid(writer, 0, 0);
+  TRY(AT_FDCWD, "program", again, 0L, 0);
+}
+
+// Nobody writes to a program that runs.
+static void running(void) {
+  int pipes[2], said[2];
+  char path[40], byte;
+  copy("runs", 0755);
+  pipe(pipes), pipe(said);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    dup2(pipes[0], 0), dup2(said[1], 1);
+    close(pipes[1]);
+    execve("runs", (char *[]){"runs", "waits", 0}, 0);
+  }
+  read(said[0], &byte, 1);
+  static const int flags[] = {O_RDONLY, O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_EXCL, O_WRONLY | O_DIRECTORY, O_PATH | O_RDWR};
+  symlink("runs", "to-runs");
+  for (int i = 0; i < 8; i++) {
+    WORKS(open, "runs", flags[i], 0644);
+    WORKS(open, "to-runs", flags[i], 0644);
+    WORKS(open, "to-runs", flags[i] | O_NOFOLLOW, 0644);
+    WORKS(open, "/proc/self/exe", flags[i], 0644);
+  }
+  CALL(truncate, "runs", 10L);
+  CALL(truncate, "to-runs", 10L);
+  sprintf(path, "/proc/self/fd/%d", open("runs", O_RDONLY));
+  WORKS(open, path, O_RDWR);
+  sprintf(path, "/proc/%d/exe", pid);
+  WORKS(open, path, O_RDWR);
+  chmod(".", 0777);
+  fflush(stdout);
+  if (fork() == 0) {
+    if (syscall(SYS_setresuid, 65534, 65534, 65534) == 0) CALL(open, "runs", O_WRONLY);
+    _exit(0);
+  }
+  wait(0);
+  link("runs", "other-name");
+  CALL(open, "other-name", O_WRONLY);
+  CALL(unlink, "runs");
+  close(pipes[1]);
+  waitpid(pid, 0, 0);
+  WORKS(open, "other-name", O_WRONLY);
+}
+
+static void by_descriptor(void) {
+  char *again[] = {"zeroth", "again", 0};
+  TRY(open("to-program", O_PATH | O_NOFOLLOW), "", again, 0L, AT_EMPTY_PATH);
+  TRY(open("to-program", O_PATH), "", again, 0L, AT_EMPTY_PATH);
+  TRY(open("program", O_PATH), "", again, 0L, AT_EMPTY_PATH | AT_EXECVE_CHECK);
+  TRY(open("there", O_RDONLY), "", again, 0L, AT_EMPTY_PATH | AT_EXECVE_CHECK);
+  TRY(open("/dev/null", O_RDONLY), "", again, 0L, AT_EMPTY_PATH);
+  // By the last name that it had.
+  copy("first-name", 0755);
+  int fd = open("first-name", O_RDONLY);
+  TRY(fd, "", again, 0L, AT_EMPTY_PATH);
+  link("first-name", "hard");
+  unlink("first-name");
+  TRY(fd, "", again, 0L, AT_EMPTY_PATH);
+  unlink("hard");
+  TRY(fd, "", again, 0L, AT_EMPTY_PATH);
+  close(fd);
+  copy("before", 0755);
+  fd = open("before", O_RDONLY);
+  rename("before", "after");
+  TRY(fd, "", again, 0L, AT_EMPTY_PATH);
+  close(fd);
+  int memory = memfd_create("m", MFD_NOEXEC_SEAL);
+  copy_to(memory);
+  TRY(memory, "", again, 0L, AT_EMPTY_PATH);
+}
+
+// Execution needs no right to read, but its program is nobody's to look into.
+static void unreadable(void) {
+  char *again[] = {"zeroth", "again", 0}, *dumpable[] = {"zeroth", "dumpable", 0};
+  copy("only-runs", 0111);
+  copy("private", 0700);
+  copy("only-reads", 0444);
+  script("by-only-runs", "#!", "./only-runs again");
+  script("unreadable-script", "#!", "./program again");
+  chmod("unreadable-script", 0111);
+  chmod(".", 0755);
+  int opened = open("only-runs", O_PATH);
+  if (syscall(SYS_setresuid, 65534, 65534, 65534) != 0) return;
+  static const char *const names[] = {"only-runs", "private", "only-reads", "by-only-runs", "unreadable-script", "program"};
+  for (int i = 0; i < 6; i++) {
+    printf("%s\n", names[i]);
+    CALL(open, names[i], O_RDONLY | O_TRUNC);
+    TRY(AT_FDCWD, names[i], again, 0L, 0);
+    TRY(AT_FDCWD, names[i], 8L, 0L, 0);
+    TRY(AT_FDCWD, names[i], again, 0L, AT_EXECVE_CHECK);
+    TRY(AT_FDCWD, names[i], dumpable, 0L, 0);
+  }
+  TRY(opened, "", again, 0L, AT_EMPTY_PATH);
+  CALL(open, "only-runs", O_RDONLY);
+}
+
+static void checks(void) {
+  // What a shell has left open: descriptors are shown.
+  for (int fd = 10; fd < 20; fd++) close(fd);
+  mkdir("checks", 0755);
+  chdir("checks");
+  copy("program", 0755);
+  make("text", "hello");
+  chmod("text", 0755);
+  make("plain", "x");
+  script("by-program", "#!", "./program again");
+  symlink("program", "to-program");
+  mkdir("there", 0755);
+  order();
+  busy();
+  running();
+  by_descriptor();
+  fflush(stdout);
+  if (fork() == 0) {
+    unreadable();
+    _exit(0);
+  }
+  wait(0);
+  chdir("..");
+}
+
 int main(int argc, char **argv) {
   // A new program without arguments has one, the empty string.
   if (argc > 0 && argv[0][0] == 0) return printf("%d arguments\n", argc), 8;
+  if (argc > 1 && strcmp(argv[1], "waits") == 0) return write(1, "x", 1) + read(0, &argc, 1);
+  if (argc > 1 && strcmp(argv[1], "dumpable") == 0)
+    return printf("dumpable %d, may be read %d\n", prctl(PR_GET_DUMPABLE), open("/proc/self/exe", O_RDONLY) >= 0), 0;
   if (argc > 1 && strcmp(argv[argc - 1], "again") == 0) {
     new_program(argv);
     return 7;
@@ -135,6 +365,7 @@ int main(int argc, char **argv) {
   int pipes[2];
   pipe(pipes);
   at("a pipe", pipes[0], "", again, AT_EMPTY_PATH);
+  checks();
   CALL(execveat, there, 1L, again, env, 0);
   CALL(execveat, there, "a-link", 1L, env, 0);
   CALL(execve, 1L, again, env);

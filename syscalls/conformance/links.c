@@ -1,11 +1,104 @@
 // unlink(2), rename(2), link(2), symlink(2), readlink(2).
 #include "show.h"
+#include <sys/eventfd.h>
 
 static void read_link(const char *name, int size) {
   char buffer[4096];
   long length = syscall(SYS_readlink, name, buffer, size);
   if (length < 0) printf("readlink %s %d: %s\n", name, size, strerrorname_np(errno));
   else printf("readlink %s %d: %.*s\n", name, size, (int)length, buffer);
+}
+
+// A name for what a descriptor has open: the old place is looked at before the new one, and that before the file systems are compared.
+static void link_opened(const char *what, int fd) {
+  printf("%s\n", what);
+  CALL(linkat, fd, "", AT_FDCWD, "made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", AT_FDCWD, "made", AT_EMPTY_PATH | AT_SYMLINK_FOLLOW);
+  CALL(linkat, fd, "", AT_FDCWD, "none/made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", AT_FDCWD, "target/made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", AT_FDCWD, "", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", AT_FDCWD, "/proc/made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", AT_FDCWD, "/dev/null", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", AT_FDCWD, ".", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", 99, "made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "", fd, "made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "none", AT_FDCWD, "made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "target", AT_FDCWD, "made", AT_EMPTY_PATH);
+  CALL(linkat, fd, "none", 99, "made", AT_EMPTY_PATH);
+  unlink("made");
+}
+
+static void link_all(void) {
+  int pipes[2];
+  pipe(pipes);
+  link_opened("closed", 99);
+  link_opened("working directory", AT_FDCWD);
+  link_opened("file", open("target", O_RDONLY));
+  link_opened("O_PATH", open("target", O_PATH));
+  link_opened("link", open("symbolic", O_PATH | O_NOFOLLOW));
+  link_opened("fifo", open("fifo", O_RDWR));
+  link_opened("reading fifo", open("fifo", O_RDONLY | O_NONBLOCK));
+  link_opened("O_PATH fifo", open("fifo", O_PATH));
+  link_opened("pipe", pipes[0]);
+  link_opened("memfd", memfd_create("x", 0));
+  link_opened("eventfd", eventfd(0, 0));
+  link_opened("device", open("/dev/null", O_RDWR));
+  link_opened("O_PATH device", open("/dev/null", O_PATH));
+  link_opened("directory", open(".", O_RDONLY));
+  link_opened("root", open("/", O_RDONLY));
+  link_opened("stat", open("/proc/self/stat", O_RDONLY));
+}
+
+static int fds[5];
+static void link_mine(void) {
+  for (int i = 0; i < 5; i++) link_opened("opened before", fds[i]);
+}
+
+static void in_child(void (*run)(void)) {
+  fflush(stdout);
+  if (fork() == 0) {
+    run();
+    _exit(0);
+  }
+  wait(0);
+}
+
+// Whoever has not opened it: every process and every change of ids makes new credentials.
+static void link_as_user(void) {
+  if (syscall(SYS_setresuid, 65534, 65534, 65534) != 0) return;
+  link_mine();
+  link_all();
+  int pipes[2];
+  pipe(pipes);
+  fds[0] = open("target", O_RDONLY), fds[1] = open("fifo", O_RDWR), fds[2] = pipes[0], fds[3] = open(".", O_RDONLY), fds[4] = eventfd(0, 0);
+  in_child(link_mine);
+  syscall(SYS_setresuid, -1, -1, -1);
+  syscall(SYS_setresuid, 65534, 65534, 65534);
+  syscall(SYS_setfsuid, 65534);
+  link_mine();
+  syscall(SYS_setuid, 65534);
+  link_mine();
+  fds[0] = open("target", O_RDONLY);
+  link_opened("own", fds[0]);
+  syscall(SYS_setreuid, -1, -1);
+  link_opened("own", fds[0]);
+}
+
+static void opened(void) {
+  mkdir("opened", 0777);
+  chdir("opened");
+  chmod(".", 0777);
+  make("target", "x");
+  chmod("target", 0666);
+  symlink("target", "symbolic");
+  mkfifo("fifo", 0666);
+  link_all();
+  int pipes[2];
+  pipe(pipes);
+  fds[0] = open("target", O_RDONLY), fds[1] = open("fifo", O_RDWR), fds[2] = pipes[0], fds[3] = open(".", O_RDONLY), fds[4] = eventfd(0, 0);
+  in_child(link_mine);
+  in_child(link_as_user);
+  chdir("..");
 }
 
 int main(void) {
@@ -36,6 +129,8 @@ int main(void) {
   CALL(link, "link", "hard-to-link");
   CALL(linkat, AT_FDCWD, "link", AT_FDCWD, "followed", AT_SYMLINK_FOLLOW);
   CALL(linkat, AT_FDCWD, "link", AT_FDCWD, "f2", 1);
+  CALL(linkat, AT_FDCWD, "none", 99, "f2", 0);
+  CALL(linkat, AT_FDCWD, "link", 99, "f2", 0);
   read_link("hard-to-link", 100);
   read_link("followed", 100);
   struct stat st;
@@ -133,6 +228,7 @@ int main(void) {
   char here[4096];
   getcwd(here, sizeof here);
   printf("%s\n", strstr(here, "/upper/"));
+  opened();
   // A file that has no name gets one.
   int nameless = open(".", O_TMPFILE | O_RDWR, 0644), gone_file = open("here", O_RDONLY);
   unlink("here");

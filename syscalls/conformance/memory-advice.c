@@ -1,6 +1,8 @@
 // madvise(2), mincore(2), msync(2), mlock(2), membarrier(2), pkeys, and the rules of mmap(2), mremap(2), mprotect(2), brk(2).
 #include "show.h"
 #include <linux/membarrier.h>
+#include <setjmp.h>
+#include <sys/resource.h>
 
 // What a forked child has of pages that were to stay behind or to be wiped: one character a page, '-' where there is none.
 static void in_child(const char *what, char *p, int pages) {
@@ -60,9 +62,243 @@ static void about_holes(void) {
   }
 }
 
+// What an access answers: the byte, or the signal's code.
+static sigjmp_buf out;
+static int code;
+
+static void caught(int signal, siginfo_t *info, void *context) {
+  code = info->si_signo * 100 + info->si_code;
+  siglongjmp(out, 1);
+}
+
+static void touch(const char *what, char *p, int writes) {
+  if (sigsetjmp(out, 1)) printf("%s: signal %d\n", what, code);
+  else {
+    if (writes) *p = 'w';
+    printf("%s: %d\n", what, *(volatile char *)p);
+  }
+}
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+static void about_guards(void) {
+  struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO};
+  sigaction(SIGSEGV, &action, 0);
+  make("guarded", "");
+  int fd = open("guarded", O_RDWR), memory = memfd_create("m", 0), other = memfd_create("m", 0), pipes[2];
+  ftruncate(fd, 4 * 4096), ftruncate(memory, 4 * 4096), ftruncate(other, 4 * 4096);
+  pwrite(fd, "f", 1, 4096), pwrite(memory, "m", 1, 4096), pwrite(other, "o", 1, 4096);
+  pipe(pipes);
+  char *kinds[] = {mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0),
+                   mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, other, 0)};
+  for (int kind = 0; kind < 6; kind++) {
+    char *p = kinds[kind];
+    printf("kind %d\n", kind);
+    p[0] = 'a', p[4096] = 'b', p[2 * 4096] = 'c';
+    CALL(madvise, p + 4096, 4096L, MADV_GUARD_INSTALL);
+    CALL(madvise, p + 4096, 4096L, MADV_GUARD_INSTALL);
+    touch("before", p, 0);
+    touch("guarded", p + 4096, 0);
+    touch("guarded", p + 2 * 4096 - 1, 1);
+    touch("behind", p + 2 * 4096, 1);
+    CALL(write, pipes[1], p + 4096, 1L);
+    CALL(madvise, p, 4 * 4096L, MADV_DONTNEED);
+    touch("still guarded", p + 4096, 0);
+    CALL(madvise, p, 4 * 4096L, MADV_POPULATE_READ);
+    CALL(mlock, p, 4 * 4096L);
+    CALL(madvise, p, 4 * 4096L, MADV_GUARD_INSTALL);
+    CALL(munlock, p, 4 * 4096L);
+    mprotect(p, 4 * 4096, PROT_READ);
+    touch("read only", p + 4096, 0);
+    mprotect(p, 4 * 4096, PROT_READ | PROT_WRITE);
+    touch("writable again", p + 4096, 1);
+    fflush(stdout);
+    if (fork() == 0) {
+      touch("in a child", p + 4096, 0);
+      CALL(madvise, p, 4 * 4096L, MADV_GUARD_REMOVE);
+      touch("removed in a child", p + 4096, 0);
+      fflush(stdout);
+      _exit(0);
+    }
+    wait(0);
+    touch("not removed", p + 4096, 0);
+    CALL(madvise, p, 3 * 4096L, MADV_GUARD_REMOVE);
+    touch("removed", p + 4096, 0);
+    touch("written", p + 4096, 1);
+    CALL(madvise, p, 4 * 4096L, MADV_GUARD_INSTALL);
+    touch("all", p + 3 * 4096, 0);
+    mmap(p + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    touch("mapped anew", p + 4096, 1);
+    munmap(p + 4096, 4096);
+    CALL(madvise, p, 4 * 4096L, MADV_GUARD_INSTALL);
+    CALL(madvise, p, 4 * 4096L, MADV_GUARD_REMOVE);
+    CALL(madvise, p + 1, 4096L, MADV_GUARD_REMOVE);
+    touch("at the end", p + 3 * 4096, 0);
+  }
+  char *wiped = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CALL(madvise, wiped, 4096L, MADV_GUARD_INSTALL);
+  CALL(madvise, wiped, 4096L, MADV_WIPEONFORK);
+  fflush(stdout);
+  if (fork() == 0) {
+    touch("wiped", wiped, 0);
+    fflush(stdout);
+    _exit(0);
+  }
+  wait(0);
+  signal(SIGSEGV, SIG_DFL);
+}
+
+static void remove_page(const char *what, char *p) {
+  printf("%s: ", what);
+  CALL(madvise, p, 4096L, MADV_REMOVE);
+}
+
+// Seals and locks keep pages.
+static void about_kept_pages(void) {
+  static const int seals[] = {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, 0x10 /* F_SEAL_FUTURE_WRITE */, 0x20 /* F_SEAL_EXEC */, 0x18};
+  for (int i = 0; i < 6; i++) {
+    int memory = memfd_create("m", MFD_ALLOW_SEALING);
+    ftruncate(memory, 2 * 4096);
+    char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    p[0] = 'a';
+    CALL(fcntl, memory, F_ADD_SEALS, seals[i]);
+    remove_page("shared", p);
+    printf("%d\n", p[0]);
+    CALL(fallocate, memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0L, 4096L);
+    munmap(p, 4096);
+    CALL(fcntl, memory, F_ADD_SEALS, seals[i]);
+    char *reading = mmap(0, 4096, PROT_READ, MAP_SHARED, memory, 0);
+    remove_page("read only", reading);
+  }
+  char *p = mmap(0, 2 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CALL(mlock, p, 4096L);
+  static const int advice[] = {MADV_REMOVE, MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, 24 /* MADV_DONTNEED_LOCKED */};
+  for (int i = 0; i < 7; i++)
+    for (int pages = 1; pages < 3; pages++) CALL(madvise, p + (2 - pages) * 4096, pages * 4096L, advice[i]);
+  CALL(munlock, p, 4096L);
+  remove_page("unlocked", p);
+  CALL(mlock2, p, 4096L, 1);
+  remove_page("to be locked", p);
+  fflush(stdout);
+  if (fork() == 0) {
+    remove_page("in a child", p);
+    _exit(0);
+  }
+  wait(0);
+  CALL(munlockall);
+  remove_page("all unlocked", p);
+  CALL(mlockall, MCL_CURRENT);
+  remove_page("all locked", p);
+  p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  remove_page("later", p);
+  CALL(mlockall, MCL_FUTURE);
+  p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  remove_page("later", p);
+  p = mremap(p, 4096, 8192, MREMAP_MAYMOVE);
+  remove_page("moved", p);
+  CALL(munlockall);
+  remove_page("all unlocked", p);
+  p = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+  remove_page("locked from the start", p);
+  char *anonymous = mmap(0, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  anonymous[0] = 'x', anonymous[4096] = 'y';
+  mlock(anonymous + 4096, 4096);
+  CALL(madvise, anonymous, 8192L, MADV_DONTNEED);
+  printf("%d %d\n", anonymous[0], anonymous[4096]);
+  CALL(madvise, anonymous, 8192L, 24);
+  printf("%d %d\n", anonymous[0], anonymous[4096]);
+  int zero = open("/dev/zero", O_RDWR), reading = open("/dev/zero", O_RDONLY);
+  p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
+  remove_page("private /dev/zero", p);
+  CALL(madvise, p, 4096L, MADV_WIPEONFORK);
+  CALL(madvise, p, 4096L, MADV_FREE);
+  remove_page("shared /dev/zero", mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0));
+  p = mmap(0, 4096, PROT_READ, MAP_SHARED, reading, 0);
+  remove_page("/dev/zero to read", p);
+  CALL(mprotect, p, 4096L, PROT_READ | PROT_WRITE);
+  // How much an unprivileged process may lock.
+  struct rlimit limit = {3 * 4096, 3 * 4096};
+  fflush(stdout);
+  if (fork() == 0) {
+    p = mmap(0, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+    if (syscall(SYS_setresuid, 65534, 65534, 65534) != 0) _exit(0);
+    CALL(mlock, p, 2 * 4096L);
+    CALL(mlock, p, 3 * 4096L);
+    CALL(mlock, p + 4 * 4096, 4096L);
+    CALL(munlock, p, 4096L);
+    CALL(mlock, p + 4 * 4096, 4096L);
+    CALL(mlockall, MCL_CURRENT);
+    CALL(mlockall, MCL_FUTURE);
+    WORKS(mmap, 0L, 4096L, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+    CALL(munlockall);
+    WORKS(mmap, 0L, 4096L, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0L);
+    WORKS(mmap, 0L, 4 * 4096L, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0L);
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+    CALL(mlock, p, 4096L);
+    WORKS(mmap, 0L, 4096L, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0L);
+    _exit(0);
+  }
+  wait(0);
+}
+
+// Pages of a private mapping are the file's until they are written.
+static void about_private_pages(void) {
+  make("private", "");
+  int files[] = {open("private", O_RDWR), memfd_create("m", 0)};
+  for (int i = 0; i < 2; i++) {
+    int fd = files[i];
+    ftruncate(fd, 4 * 4096);
+    for (int page = 0; page < 4; page++) pwrite(fd, "abcd" + page, 1, page * 4096);
+    char *p = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), *shared = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    printf("%d %d %d\n", p[0], p[4096], p[3 * 4096]);
+    p[4096] = 'X';
+#define SHOW(what) printf("%s: %d %d %d %d\n", what, p[0], p[4096], p[2 * 4096], p[3 * 4096])
+    CALL(madvise, shared, 3 * 4096L, MADV_REMOVE);
+    SHOW("removed");
+    pwrite(fd, "n", 1, 0), pwrite(fd, "o", 1, 4096);
+    SHOW("written");
+    CALL(fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0L, 4 * 4096L);
+    SHOW("punched");
+    fflush(stdout);
+    if (fork() == 0) {
+      pwrite(fd, "c", 1, 0), pwrite(fd, "e", 1, 2 * 4096);
+      SHOW("in a child");
+      fflush(stdout);
+      _exit(0);
+    }
+    wait(0);
+    SHOW("after the child");
+    p[0] = 'P', p[2 * 4096] = 'Q';
+    ftruncate(fd, 4097);
+    ftruncate(fd, 4 * 4096);
+    SHOW("shorter");
+    if (i == 0) {
+      int again = open("private", O_RDWR | O_TRUNC);
+      ftruncate(again, 4 * 4096);
+      SHOW("truncated");
+      p[0] = 'R', p[2 * 4096] = 'S';
+      truncate("private", 4096);
+      truncate("private", 4 * 4096);
+      SHOW("truncated by name");
+    }
+  }
+}
+
 int main(void) {
   about_fork();
   about_holes();
+  about_guards();
+  about_kept_pages();
+  about_private_pages();
   char *p = mmap((void *)0x10000000000, 10 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   char *hole = p + 20 * 4096, vector[16];
   make("file", "hello");

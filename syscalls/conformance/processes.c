@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -94,6 +95,122 @@ static void children(void) {
   CALL(waitid, P_PID, 999999, 0L, WEXITED, 0L);
   CALL(waitid, P_ALL, 0, 0L, 0, 0L);
   CALL(waitid, 99, 0, 0L, WEXITED, 0L);
+}
+
+// What an orphan says of its parent, and what becomes of it: the process that made its parent never learns of it.
+static void orphan(const char *what, int reaper_is_first, int ends_before) {
+  int told[2], alive[2], status = 0;
+  pid_t first = getpid(), grandchild = 0;
+  char byte;
+  printf("%s\n", what);
+  fflush(stdout);
+  pipe(told), pipe(alive);
+  pid_t child = fork();
+  if (child == 0) {
+    close(alive[0]);
+    pid_t middle = getpid(), made = fork();
+    if (made == 0) {
+      while (!ends_before && getppid() == middle) usleep(1000);
+      made = getpid();
+      write(told[1], &made, sizeof made);
+      int is_first = getppid() == first;
+      write(told[1], &is_first, sizeof is_first);
+      usleep(20000);
+      _exit(9);
+    }
+    if (ends_before) {
+      siginfo_t info;
+      waitid(P_PID, made, &info, WEXITED | WNOWAIT);
+    }
+    _exit(3);
+  }
+  close(alive[1]);
+  int found = waitpid(child, &status, 0) == child;
+  printf("%d %d\n", found, WEXITSTATUS(status));
+  int is_first = -1;
+  read(told[0], &grandchild, sizeof grandchild), read(told[0], &is_first, sizeof is_first);
+  printf("its parent is the first: %d\n", is_first);
+  printf("%d\n", read(alive[0], &byte, 1) == 0);
+  // The machine's init takes a moment.
+  for (int i = 0; i < 2000 && !reaper_is_first && kill(grandchild, 0) == 0; i++) usleep(1000);
+  printf("%s\n", kill(grandchild, 0) == 0 ? "there" : strerrorname_np(errno));
+  printf("%d\n", waitpid(grandchild, &status, 0) == grandchild);
+  CALL(wait4, -1, &status, 0, 0L);
+}
+
+// A stopped child in a group or session of its own, whose parent ends: what it still says. 'r' at first, 'c' when it goes on, 'e' at its end.
+static void stopped_orphan(const char *what, int own, int signal, int ignores) {
+  int said[2], told[2], status = 0;
+  char byte;
+  pid_t stopped = 0;
+  printf("%s\n", what);
+  fflush(stdout);
+  pipe(said), pipe(told);
+  pid_t middle = fork();
+  if (middle == 0) {
+    stopped = fork();
+    if (stopped == 0) {
+      close(told[1]);
+      if (own == 1) setpgid(0, 0);
+      if (own == 2) setsid();
+      if (ignores) sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, 0);
+      stopped = getpid();
+      write(said[1], &stopped, sizeof stopped);
+      raise(signal);
+      write(said[1], "c", 1);
+      read(told[0], &byte, 1);
+      write(said[1], "e", 1);
+      _exit(0);
+    }
+    siginfo_t info;
+    info.si_pid = 0;
+    // Stopped; or it goes on at once.
+    for (int i = 0; i < 100 && info.si_pid == 0; i++) {
+      waitid(P_PID, stopped, &info, WSTOPPED | WNOHANG);
+      usleep(1000);
+    }
+    printf("stopped %d\n", info.si_pid == stopped);
+    fflush(stdout);
+    _exit(0);
+  }
+  close(said[1]), close(told[0]);
+  waitpid(middle, &status, 0);
+  read(said[0], &stopped, sizeof stopped);
+  struct pollfd wait_for = {said[0], POLLIN, 0};
+  close(told[1]);
+  for (;;) {
+    if (poll(&wait_for, 1, 100) == 0) {
+      printf("stays\n");
+      break;
+    }
+    if (read(said[0], &byte, 1) <= 0) {
+      printf("ended\n");
+      break;
+    }
+    printf("%c\n", byte);
+  }
+  kill(stopped, SIGKILL), waitpid(stopped, 0, 0);
+  close(said[0]);
+}
+
+static void orphans(void) {
+  orphan("orphan", 0, 0);
+  orphan("orphan that has ended before", 0, 1);
+  prctl(PR_SET_CHILD_SUBREAPER, 1L);
+  orphan("orphan of a subreaper", 1, 0);
+  orphan("orphan of a subreaper that has ended before", 1, 1);
+  signal(SIGCHLD, SIG_IGN);
+  orphan("orphan of a subreaper that waits for nobody", 0, 0);
+  signal(SIGCHLD, SIG_DFL);
+  prctl(PR_SET_CHILD_SUBREAPER, 0L);
+  stopped_orphan("stopped in its own group", 1, SIGSTOP, 0);
+  stopped_orphan("stopped in its own group by the terminal", 1, SIGTSTP, 0);
+  stopped_orphan("stopped in its own group without SIGHUP", 1, SIGSTOP, 1);
+  stopped_orphan("stopped in its own session", 2, SIGSTOP, 0);
+  stopped_orphan("stopped in its own session by the terminal", 2, SIGTSTP, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 1L);
+  stopped_orphan("stopped in its own group, of a subreaper in another", 1, SIGSTOP, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 0L);
 }
 
 static void signals_to_others(void) {
@@ -228,6 +345,8 @@ int main(int argc, char **argv) {
   IN_CHILD("signals to others", signals_to_others());
   IN_CHILD("a full table", full_table());
   IN_CHILD("makers", makers());
+  orphans();
+  IN_CHILD("orphans of a child", orphans());
   ends();
   return 0;
 }
