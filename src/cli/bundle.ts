@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
 import { build, type Plugin } from 'esbuild'
+import { formsByOpcode } from '../x86/table.js'
 import { BUNDLE_NAME, wrapped } from './bundle-script.js'
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
@@ -18,12 +19,35 @@ const building = `${bundled}.${process.pid}`
 /** Runs of them fill the code cache, each adding to it: one compiles regions, the other is a C library's start. */
 const WARM_UPS = ['functions', 'pie'].map((name) => pathOf(`../../../fixtures/bin/${name}`))
 
+interface Replacement {
+  readonly file: RegExp
+  readonly from: string
+  readonly to: string
+}
+
+/** The engine's import of one function, which loads its module when it is called. */
+function lazily(name: string, module: string): Replacement {
+  return {
+    file: /\/engine\/engine\.js$/,
+    from: `import { ${name} } from './${module}'`,
+    to: `const ${name} = (...args) => require('./${module}').${name}(...args)`,
+  }
+}
+
 /** What is found by its place beside the compiled file: found from the bundle as well. And what a short run does not need. */
-const PLACES: readonly { readonly file: RegExp; readonly from: string; readonly to: string }[] = [
+const PLACES: readonly Replacement[] = [
   { file: /\/elf-image\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
   { file: /\/libc\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
   { file: /\/cached-start\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
   { file: /\/run\.js$/, from: 'const hub = compiledHub()', to: 'const hub = preparedHub' },
+  // What builds code waits until code is built.
+  lazily('planRegion', 'regions/compile.js'),
+  lazily('buildInterpreter', 'interpreter.js'),
+  {
+    file: /\/decoder\.js$/,
+    from: 'const byOpcode = formsByOpcode()',
+    to: `const byOpcode = JSON.parse('${JSON.stringify(Object.fromEntries(Object.entries(formsByOpcode())))}')`,
+  },
   // Node's `assert` brings its streams with it; elfy uses it for sections alone, which nobody asks for.
   {
     file: /\/elfy\/parser\.js$/,
@@ -36,12 +60,15 @@ const PLACES: readonly { readonly file: RegExp; readonly from: string; readonly 
 const places: Plugin = {
   name: 'places',
   setup({ onLoad, onResolve, initialOptions }) {
-    for (const { file, from, to } of PLACES)
-      onLoad({ filter: file }, ({ path }) => {
-        const text = readFileSync(path, 'utf8')
-        if (!text.includes(from)) throw new Error(`${path} no longer says ${from}`)
-        return { contents: text.replace(from, to) }
-      })
+    onLoad({ filter: new RegExp(PLACES.map(({ file }) => file.source).join('|')) }, ({ path }) => ({
+      contents: PLACES.filter(({ file }) => file.test(path)).reduce(
+        (text, { from, to }) => {
+          if (!text.includes(from)) throw new Error(`${path} no longer says ${from}`)
+          return text.replace(from, () => to)
+        },
+        readFileSync(path, 'utf8'),
+      ),
+    }))
     // The worker has the bundle with the code cache too.
     onResolve({ filter: /^\.\/guest-run\.js$/ }, ({ importer }) =>
       importer.endsWith('/guest-worker.js') ? { path: 'guest-run', namespace: 'cached' } : null,

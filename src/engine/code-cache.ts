@@ -8,7 +8,7 @@ import { CALL_SITE_DIRECT } from './call-site.js'
 import * as layout from './decoded.js'
 import { CAREFUL } from './fp-mode.js'
 import type { Handlers } from './handlers.js'
-import { HANDLER_OF } from './hub-module.js'
+import { HANDLER_OF } from './hub-layout.js'
 import { FS_BASE, GPR, GS_BASE, VECTOR, VECTOR_STRIDE, X87, X87_STRIDE, ZERO } from './record.js'
 
 const HASH_SIZE = layout.HASH_ENTRIES * layout.HASH_ENTRY_SIZE

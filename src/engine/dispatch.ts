@@ -7,7 +7,8 @@ import type { Type } from '../wasm/opcodes.js'
 import * as decoded from './decoded.js'
 import { RESULT } from './helpers.js'
 import { EXIT, EXIT_GO_ON } from './host.js'
-import { HANDLER_OF, type HubModule, type SPECIAL } from './hub-module.js'
+import { HANDLER_OF, type SPECIAL } from './hub-layout.js'
+import type { HubModule } from './hub-module.js'
 import { BLOCK_HASH, CODE_KEY, EXIT_REASON, POLL, RIP, STACK_BUDGET } from './record.js'
 
 /** Host stack of one nested guest call, in bytes: a handler or region frame and `enter`'s, as Liftoff lays them out. */

@@ -25,11 +25,10 @@ import {
 import { ALIGNMENT_FLAG, RESUME_FLAG, STEPPED_FLAGS, TRAP_FLAG } from './flags-word.js'
 import { CAREFUL, enterMode } from './fp-mode.js'
 import { handlersOf } from './handlers.js'
-import { HELPERS } from './helpers.js'
 import { type EngineHost, EXIT, EXIT_GO_ON, RETRY } from './host.js'
 import { hostHelpers } from './host-helpers.js'
-import { HANDLER_OF } from './hub-module.js'
-import { buildInterpreter, DIRECT_BASE, DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM } from './interpreter.js'
+import { DIRECT_REGIONS, HANDLER_OF, MEMORY_PAGES_MAXIMUM, SITE_SIZE } from './hub-layout.js'
+import { buildInterpreter } from './interpreter.js'
 import { INTERPRETER_FILE } from './interpreter-file.js'
 import {
   BLOCK_HASH,
@@ -51,7 +50,6 @@ import {
 } from './record.js'
 import { planRegion } from './regions/compile.js'
 import type { Instruction } from './regions/discover.js'
-import { SITE_SIZE } from './regions/registers.js'
 import { enableBranchHints } from './v8.js'
 
 export type EngineOptions = {
@@ -150,7 +148,6 @@ export class Engine {
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     this.#onCompile = options.onCompile ?? (() => {})
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
-    const helpers = hostHelpers(memory, host, cpu)
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,
       refill: (task: number, address: number, access: number) => host.refill(task, address, access),
@@ -158,8 +155,7 @@ export class Engine {
       hot: (task: number, head: number) => this.#compile(task, head),
       linkSite: (site: number, head: number) => this.#code.linkSite(site, head),
     }
-    for (const { name, build } of HELPERS)
-      if (build === undefined) imports[name] = helpers[name] as WebAssembly.ImportValue
+    for (const [name, helper] of Object.entries(hostHelpers(memory, host, cpu))) imports[name] = helper
     imports.hostSyscall = (task: number) => this.#syscall(task)
     const instance = new WebAssembly.Instance(hub, { lego: imports })
     this.#run = instance.exports.run as (task: number, budget: number) => number
@@ -541,8 +537,9 @@ export class Engine {
     this.#regionTable.set(slot, instance.exports.region)
     view.setInt32(head + layout.REGION, slot, true)
     if (slot < DIRECT_REGIONS) {
-      this.#helperTable.set(DIRECT_BASE + slot, instance.exports.region)
-      view.setInt32(head + layout.DIRECT, DIRECT_BASE + slot, true)
+      const direct = directBase(this.#helperTable) + slot
+      this.#helperTable.set(direct, instance.exports.region)
+      view.setInt32(head + layout.DIRECT, direct, true)
     }
     view.setInt32(head + layout.HANDLER, HANDLER_OF.region, true)
     for (const page of plan.pages) this.#code.depends(key, page, head)
@@ -557,9 +554,12 @@ export class Engine {
 /** The hub's functions without the regions. */
 function copyOfTable(table: WebAssembly.Table): WebAssembly.Table {
   const copy = new WebAssembly.Table({ element: 'anyfunc', initial: table.length })
-  for (let n = 0; n < DIRECT_BASE; n++) copy.set(n, table.get(n))
+  for (let n = 0; n < directBase(table); n++) copy.set(n, table.get(n))
   return copy
 }
+
+/** Before the regions' places there are helpers. */
+const directBase = (table: WebAssembly.Table): number => table.length - DIRECT_REGIONS
 
 let cached: Uint8Array<ArrayBuffer> | undefined
 

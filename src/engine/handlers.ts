@@ -4,7 +4,7 @@
 import { assert, unreachable } from '../lib/assert.js'
 import type { Form, Size } from '../x86/form.js'
 import { allForms, FORM_COUNT } from '../x86/table.js'
-import { SPECIAL } from './hub-module.js'
+import { SPECIAL } from './hub-layout.js'
 
 export type Variant = {
   readonly form: Form

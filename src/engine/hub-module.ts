@@ -4,13 +4,6 @@
 import { assert } from '../lib/assert.js'
 import { type Code, ModuleBuilder } from '../wasm/encoder.js'
 
-/** Handlers that are not instructions, in table order before the forms'. */
-export const SPECIAL = ['block', 'goto', 'region', 'stale', 'undefined'] as const
-export const HANDLER_OF = Object.fromEntries(SPECIAL.map((name, index) => [name, index])) as Record<
-  (typeof SPECIAL)[number],
-  number
->
-
 /** The hub module under construction: functions by name. */
 export class HubModule {
   readonly builder = new ModuleBuilder()

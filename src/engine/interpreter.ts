@@ -22,7 +22,8 @@ import * as decoded from './decoded.js'
 import { buildDispatch, DISPATCH } from './dispatch.js'
 import { allVariants, FIRST_HANDLERS, type Variant } from './handlers.js'
 import { HELPERS, INTERNALS, RESULT } from './helpers.js'
-import { HubModule, SPECIAL } from './hub-module.js'
+import { DIRECT_REGIONS, MEMORY_PAGES_MAXIMUM, SPECIAL } from './hub-layout.js'
+import { HubModule } from './hub-module.js'
 import { Lowering, type Target } from './lower.js'
 import { FLAG_AUX, FLAG_RESULT, RIP, recordOffset, STACK_BUDGET, TRANSLATION } from './record.js'
 
@@ -342,11 +343,8 @@ const narrow = (params: readonly Type[]): Type[] =>
  * The one table that regions import: the hub's functions, then the first regions compiled, which are the hottest, so that regions
  * call them without a hub function between. V8 copies an imported table for each instance: it must stay small.
  */
-export const DIRECT_BASE = HELPERS.length + DISPATCH.length
-export const DIRECT_REGIONS = 512
+const DIRECT_BASE = HELPERS.length + DISPATCH.length
 export const HELPER_TABLE_SIZE = DIRECT_BASE + DIRECT_REGIONS
-
-export const MEMORY_PAGES_MAXIMUM = 65536
 
 /** The bytes of the hub module. */
 export function buildInterpreter(): Uint8Array {

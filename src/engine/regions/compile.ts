@@ -5,11 +5,11 @@ import { CANONICAL } from '../../x86/flags.js'
 import { flowOf } from '../../x86/flow.js'
 import { record as effectsOf } from '../../x86/semantics.js'
 import { CALL_SITE_SIZE } from '../call-site.js'
+import { SITE_SIZE } from '../hub-layout.js'
 import { analyse, summarise } from './analyse.js'
 import { type Block, discover, type Instruction, type Source } from './discover.js'
 import { emitRegion, type Region } from './emit.js'
 import { KnownEnvironment } from './environment.js'
-import { SITE_SIZE } from './registers.js'
 import { analyseGraph } from './structure.js'
 
 /** What the compiler needs of the engine. */

@@ -7,13 +7,13 @@ import type { Code } from '../../wasm/encoder.js'
 import { auxOf, CANONICAL, resultOf } from '../../x86/flags.js'
 import type { FlagState, Node, Ref, Type, Width } from '../../x86/ir.js'
 import { RESULT } from '../helpers.js'
+import { SITE_SIZE } from '../hub-layout.js'
 import { flagInputs } from '../lower.js'
 import { FLAG_AUX, FLAG_RESULT, GPR, RIP, recordOffset } from '../record.js'
 import { FLAGS, type Registers, VECTOR_HALVES, vectorBit } from './analyse.js'
 
-/** What the landing stores for one way out: rows of 16 bytes {general mask, vector mask, rip}. */
+/** What the landing stores for one way out: rows of SITE_SIZE bytes {general mask, vector mask, rip}. */
 export type Site = { readonly general: number; readonly vector: number; readonly address: number }
-export const SITE_SIZE = 16
 /** In a site's general mask: not a failure but a seldom taken way out; the hub goes on at rip. */
 export const LANDS_TO_JUMP = 1 << 17
 
