@@ -1,5 +1,5 @@
-// Which `Host` a run is on: `chooseHost('linux', …)` makes native calls through koffi, 'portable' uses Node alone. In the worker; the main thread's side
-// of the portable one is portable-main.ts.
+// Which `Host` a run is on: `chooseHost('linux', …)` makes native calls through koffi, 'portable' uses Node alone, in a worker;
+// the main thread's side of that one is portable-main.ts.
 import type { Host } from '../host/host.js'
 import { linuxHost } from '../host/linux.js'
 import type { PortableLink } from '../host/portable-link.js'

@@ -21,10 +21,8 @@ import { type GuestInput, type GuestThread, STACK_BYTES } from './guest-thread.j
 import { cpuOf, type RunOptions } from './run-options.js'
 import { NOT_STARTED } from './surroundings.js'
 
-/** What nested guest calls may count of a stack of STACK_BYTES: a frame counts 1 KiB and may really take several. */
-const GUEST_CALL_BYTES = 4 * 1024 * 1024
-/** The same of the stack that V8 takes a thread to have (--stack-size). */
-const GUEST_CALL_BYTES_MIN = 256 * 1024
+/** What nested guest calls may count of a thread's stack: a frame counts 1 KiB and may really take several. */
+const guestCallBytes = (stack: number): number => Math.max(stack / 16, Math.min(stack / 4, 1024 * 1024), 256 * 1024)
 
 const STDERR = 2
 /** As a shell reports a program it cannot run. */
@@ -126,7 +124,7 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
   const counters = newCounters()
   const cpu = cpuOf(options)
   const hub = await thread.hub
-  const stackBytes = thread.hasStack || host.growStack(STACK_BYTES) ? GUEST_CALL_BYTES : GUEST_CALL_BYTES_MIN
+  const stackBytes = guestCallBytes(thread.hasStack ? STACK_BYTES : host.growStack(STACK_BYTES))
   let engine: Engine | undefined
   const processor = new Processor({
     memory,

@@ -43,8 +43,12 @@ export function linuxHost(): Host {
   return new LinuxHost(loadLibc())
 }
 
-/** Above the stack's first byte, for arguments and environment, and below what V8 knows of, for its own functions. */
-const STACK_MARGIN = 8 << 20
+/** Arguments and environment are above the stack's first byte: a quarter of the limit at most (fs/exec.c). */
+const ARGUMENTS_SHARE = 1 / 4
+/** Below what V8 knows of, for its own functions. */
+const STACK_RESERVE = 256 << 10
+/** What V8 takes for granted (--stack-size). */
+const STACK_OF_V8 = 1 << 20
 /** The place of `startstack` behind a process's name: proc(5), field 28 of /proc/pid/stat. */
 const START_OF_STACK = 28 - 3
 
@@ -59,8 +63,6 @@ function startOfStack(): number {
 }
 
 class LinuxHost implements Host {
-  /** Of the program's start, once `growStack` has changed it. */
-  #stackLimit: Float64Array | null = null
   readonly name = 'linux'
   readonly #libc: Libc
   readonly #call: Libc['call']
@@ -559,32 +561,28 @@ class LinuxHost implements Host {
     return result
   }
 
-  growStack(bytes: number): boolean {
+  growStack(bytes: number): number {
     const limit = new Float64Array(2)
     const start = startOfStack()
-    if (start === 0 || this.getrlimit(RLIMIT.STACK, limit) < 0) return false
+    if (start === 0 || this.getrlimit(RLIMIT.STACK, limit) < 0) return 0
     const [current = 0, maximum = 0] = limit
-    const wanted = bytes + STACK_MARGIN
-    if (wanted > maximum) return false
+    const size = Math.min(bytes, maximum * (1 - ARGUMENTS_SHARE) - STACK_RESERVE)
+    if (size < STACK_OF_V8) return 0
+    const wanted = Math.min(maximum, size + bytes * ARGUMENTS_SHARE + STACK_RESERVE)
     try {
       const isolate = this.#call.isolate()
       writeWord(this.#scratch, 0, wanted)
       writeWord(this.#scratch, 8, maximum === Infinity ? -1 : maximum)
-      if (wanted > current && this.#call.setrlimit(RLIMIT.STACK, this.#at) < 0) return false
-      this.#stackLimit = limit
-      this.#call.setStackLimit(isolate, start - bytes)
-      return true
+      if (wanted > current && this.#call.setrlimit(RLIMIT.STACK, this.#at) < 0) return 0
+      this.#call.setStackLimit(isolate, start - size)
+      return size
     } catch {
       // Another Node, without that function.
-      return false
+      return 0
     }
   }
 
   getrlimit(resource: number, out: Float64Array): number {
-    if (resource === RLIMIT.STACK && this.#stackLimit !== null) {
-      out.set(this.#stackLimit)
-      return 0
-    }
     const result = this.#checked(this.#call.getrlimit(resource, this.#at))
     if (result === 0) {
       out[0] = readLimit(this.#scratch, 0)

@@ -156,8 +156,8 @@ class PortableHost extends PortablePaths implements Omit<Host, RefusedCall> {
   }
 
   /** The thread that it is made for is a worker, which has what it asked for. */
-  growStack(_bytes: number): boolean {
-    return false
+  growStack(_bytes: number): number {
+    return 0
   }
 
   getrlimit(resource: number, out: Float64Array): number {

@@ -153,7 +153,7 @@ export class Processor {
     spaces.onOutOfMemory = (space) => {
       for (const process of kernel.processes.values()) if (process.space === space) killForMemory(kernel, process)
     }
-    // The main thread finds the eventfd here: from now on it may send signals.
+    // Other threads find the eventfd here: from now on they may wake the home vCPU.
     Atomics.store(words, (CONTROL_BASE >> 2) + CONTROL.EVENTFD, this.#eventfd)
   }
 
