@@ -37,7 +37,7 @@ function lazily(name: string, module: string): Replacement {
 /** What is found by its place beside the compiled file: found from the bundle as well. And what a short run does not need. */
 const PLACES: readonly Replacement[] = [
   { file: /\/elf-image\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
-  { file: /\/libc\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
+  { file: /\/koffi\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
   { file: /\/cached-start\.js$/, from: 'createRequire(import.meta.url)', to: 'require' },
   { file: /\/run\.js$/, from: 'const hub = compiledHub()', to: 'const hub = preparedHub' },
   // What builds code waits until code is built.

@@ -1,10 +1,9 @@
 // The C library's calls, through koffi: `loadLibc()` gives an object with one function a row of PROTOTYPES.
 // A prototype is declared when its function is first called, so that start-up pays only for what runs.
 // Pointers come in two kinds: `void*` and `str` take typed arrays and strings, `uintptr_t` takes an address as a number and is cheaper.
-import { createRequire } from 'node:module'
+import { loadKoffi, type NativeCall } from './koffi.js'
 
-export type NativeArgument = number | bigint | string | ArrayBufferView | null
-export type NativeCall = (...args: NativeArgument[]) => number
+export type { NativeArgument, NativeCall } from './koffi.js'
 
 /** Row: symbol, result, arguments. Off_t, ssize_t and size_t are 64 bits; koffi gives numbers back where they are exact. */
 const PROTOTYPES = {
@@ -128,23 +127,6 @@ export interface Libc {
   errno(): number
   /** Host address of a view's first byte; stable as long as its buffer lives. */
   addressOf(view: ArrayBufferView): bigint
-}
-
-interface Koffi {
-  load(path: string | null): { func(name: string, result: string, args: readonly string[]): NativeCall }
-  errno(): number
-  address(view: ArrayBufferView): bigint
-}
-
-/** koffi's native part by itself, which is loaded in half the time; koffi knows where else it may be. */
-function loadKoffi(): Koffi {
-  const load = createRequire(import.meta.url)
-  const { platform, arch } = process
-  try {
-    return load(`@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`) as Koffi
-  } catch {
-    return load('koffi') as Koffi
-  }
 }
 
 /** Loads koffi and the library this process is linked with. */
