@@ -140,7 +140,6 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
         tier: options.engine,
         cpu,
         stackBytes,
-        onCompile: thread.startTicks,
         ...hot,
         ...(hub && { hub }),
       })

@@ -54,7 +54,8 @@ async function runHere(input: GuestInput): Promise<never> {
     ticks = true
     startThread('./ticker.js', { ...input, endsAtMs })
   }
-  if (endsAtMs < Infinity || options.engine === 'interpreter') startTicks()
+  // Where regions are compiled late or never, nothing else may ask for ticks.
+  if (endsAtMs < Infinity || options.engine === 'interpreter' || options.hot !== null) startTicks()
   const { runGuest } = await import('./guest-run.js')
   return runGuest(input, {
     hasStack: false,

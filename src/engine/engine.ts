@@ -66,8 +66,8 @@ export type EngineOptions = {
   readonly cpu?: CpuModel
   /** Entries into a block before it is compiled. */
   readonly hotThreshold?: number
-  /** Called before each region is compiled. */
-  readonly onCompile?: () => void
+  /** Called before each region is compiled, and after many blocks were decoded: code that changes itself never becomes hot. */
+  readonly onBusy?: () => void
   /** Host stack that nested guest calls may take, in bytes. */
   readonly stackBytes?: number
   /** Longest run of instructions decoded as one block; 1 for `step`. */
@@ -87,6 +87,8 @@ const SEGV_MAPERR = 1
 /** Error code of a fetch from a page that is there: P, U/S, I/D. */
 const FETCH_OF_PRESENT = 0x15
 const NEVER = 0x7fffffff
+/** Decoded by a program that is not about to end. */
+const MANY_BLOCKS = 20_000
 /** Translation costs what the interpreter takes for some 1500 executions; less than that is not worth its while. */
 const HOT = 2000
 /** V8 keeps about two host mappings a module: more live modules than this and the process runs into vm.max_map_count. */
@@ -104,7 +106,8 @@ export class Engine {
   readonly #run: (task: number, budget: number) => number
   readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
-  readonly #onCompile: () => void
+  readonly #onBusy: () => void
+  #blocks = 0
   readonly #blockInstructions: number
   readonly #decoded = newDecoded()
   readonly #refused: Refused
@@ -146,7 +149,7 @@ export class Engine {
     const hub = options.hub ?? new WebAssembly.Module(interpreterBytes())
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize, handlersOf(hub))
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
-    this.#onCompile = options.onCompile ?? (() => {})
+    this.#onBusy = options.onBusy ?? (() => {})
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,
@@ -361,6 +364,7 @@ export class Engine {
         this.#fetchBeyond(task, address)
         return 0
       }
+      if (++this.#blocks === MANY_BLOCKS) this.#onBusy()
       if (this.#alone) {
         this.#alone = false
         return this.#decodeAlone(task, address)
@@ -487,7 +491,7 @@ export class Engine {
 
   /** Compiles the region that starts at a hot block and puts it in the block's place. */
   #compile(task: number, head: number): void {
-    this.#onCompile()
+    this.#onBusy()
     const view = this.#view
     // Whatever comes of it, the block is not offered again.
     view.setInt32(head + layout.HEAT, -NEVER, true)

@@ -17,6 +17,8 @@ export interface GuestEngineOptions {
   readonly codeBase: number
   readonly codeSize: number
   readonly host: EngineHost
+  /** Called when the guest is not about to end, before it may stay in compiled code. */
+  readonly onBusy?: () => void
 }
 
 export type MakeEngine = (options: GuestEngineOptions) => GuestEngine

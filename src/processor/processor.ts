@@ -104,7 +104,10 @@ export class Processor {
       entropy: (into) => this.kernel.entropy(into),
       timestamp: () => Math.floor(this.kernel.clock.monotonicNsec() * 2),
     }
-    const engine = options.makeEngine({ memory, codeBase, codeSize, host: engineHost })
+    const engine = options.makeEngine({
+      ...{ memory, codeBase, codeSize, host: engineHost },
+      onBusy: asOurselves(options.startTicks),
+    })
     spaces.connect(cache, engine, vcpus)
     this.#eventfd = host.eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK)
     const random = new Prng(options.seed)
