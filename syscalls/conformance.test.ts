@@ -105,9 +105,9 @@ needing('mounts')(
   'the calls of mounts answer as natively across mounts',
   () => {
     const program = compiled('mounts')
-    for (const run of ['native', 'lego'])
+    for (const side of ['native', 'lego'])
       for (const directory of ['store', 'elsewhere', 'at/ro', 'at/rw', 'at/other'])
-        mkdirSync(join(place, 'mounted', run, directory), { recursive: true })
+        mkdirSync(join(place, 'mounted', side, directory), { recursive: true })
     const binds = [
       ...['mount --bind ../store rw', 'mount --bind ../store ro', 'mount -o remount,bind,ro ro'],
       ...['mount --bind ../elsewhere other', 'exec "$0"'],

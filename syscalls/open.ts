@@ -7,7 +7,7 @@ import { SPLICE } from '../src/abi/uio.js'
 import { readUnsigned } from '../src/abi/word.js'
 import { HostFile, handleOf, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
-import type { Opened } from '../src/processor/storage.js'
+import { deviceAndInode, type Opened } from '../src/processor/storage.js'
 import type { Task } from '../src/processor/task.js'
 import { DirFd, Fd, Mode, Path, Size, Uint } from './arguments.js'
 import { POLLIN } from './blocking.js'
@@ -110,7 +110,11 @@ function openAgain(task: Task, named: number, flags: number): Outcome {
   if ((flags & (O.NOFOLLOW | O.PATH)) === O.NOFOLLOW) return err(E.LOOP)
   const handle = handleOf(storage, file)
   if (typeof handle === 'number') return handle
-  if (mayWrite(flags) && runs(task, handle.key) && storage.accessHandle(handle, W_OK, AT.EACCESS) >= 0) {
+  if (
+    mayWrite(flags) &&
+    runs(task, deviceAndInode(handle.key)) &&
+    storage.accessHandle(handle, W_OK, AT.EACCESS) >= 0
+  ) {
     storage.release(handle)
     return err(E.TXTBSY)
   }

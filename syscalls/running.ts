@@ -2,6 +2,7 @@
 //   if (writes && isRunning(task, place, follow)) return err(E.TXTBSY)
 import { AT } from '../src/abi/fcntl.js'
 import { newFileStatus, S } from '../src/abi/stat.js'
+import { deviceAndInode } from '../src/processor/storage.js'
 import type { Task } from '../src/processor/task.js'
 import type { Place } from './places.js'
 
@@ -12,12 +13,14 @@ const status = newFileStatus()
 export function isRunning(task: Task, { cwd, path }: Place, follow: boolean): boolean {
   const { storage } = task.kernel
   if (storage.stat(cwd, path, follow, status) < 0 || (status.mode & S.IFMT) !== S.IFREG) return false
-  return runs(task, `${status.dev}:${status.ino}:`) && storage.access(cwd, path, W_OK, AT.EACCESS) >= 0
+  return runs(task, [status.dev, status.ino]) && storage.access(cwd, path, W_OK, AT.EACCESS) >= 0
 }
 
-/** By the beginning of a file's key, which is its device and inode. */
-export function runs({ kernel }: Task, key: string): boolean {
-  for (const { status, executableKey } of kernel.processes.values())
-    if (status < 0 && executableKey.startsWith(key)) return true
+/** Whether a process of the guest runs the file with this device and inode. */
+export function runs({ kernel }: Task, [device, inode]: readonly [number, number]): boolean {
+  for (const { status, executableKey } of kernel.processes.values()) {
+    const [itsDevice, itsInode] = deviceAndInode(executableKey)
+    if (status < 0 && itsDevice === device && itsInode === inode) return true
+  }
   return false
 }

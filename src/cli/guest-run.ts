@@ -17,7 +17,7 @@ import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import { chooseHost, NoHost } from './choose-host.js'
-import { type GuestInput, type GuestThread, STACK_BYTES } from './guest-thread.js'
+import type { GuestInput, GuestThread } from './guest-thread.js'
 import { cpuOf, type RunOptions } from './run-options.js'
 import { NOT_STARTED } from './surroundings.js'
 
@@ -124,7 +124,7 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
   const counters = newCounters()
   const cpu = cpuOf(options)
   const hub = await thread.hub
-  const stackBytes = guestCallBytes(thread.hasStack ? STACK_BYTES : host.growStack(STACK_BYTES))
+  const stackBytes = guestCallBytes(thread.stackBytes)
   let engine: Engine | undefined
   const processor = new Processor({
     memory,

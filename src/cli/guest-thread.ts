@@ -17,8 +17,8 @@ export interface GuestInput {
 
 /** What the thread that runs the guest is to it. */
 export interface GuestThread {
-  /** Whether its stack has STACK_BYTES; else the host is asked for them. */
-  readonly hasStack: boolean
+  /** Of its stack; 0: what V8 gives a thread. */
+  readonly stackBytes: number
   /** The interpreter, compiled elsewhere meanwhile; undefined: it is compiled here. */
   readonly hub: Promise<WebAssembly.Module | undefined>
   startVcpu(vcpu: number): void

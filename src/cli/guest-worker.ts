@@ -1,10 +1,10 @@
 // The worker that runs the guest under `--host portable`, whose main thread must serve its event loop meanwhile: portable-run.ts.
 import { parentPort, workerData } from 'node:worker_threads'
 import { runGuest } from './guest-run.js'
-import type { GuestInput } from './guest-thread.js'
+import { type GuestInput, STACK_BYTES } from './guest-thread.js'
 
 void runGuest(workerData as GuestInput, {
-  hasStack: true,
+  stackBytes: STACK_BYTES,
   hub: Promise.resolve(undefined),
   startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
   startTicks: () => {},

@@ -2,6 +2,7 @@
 // ticks (ticker.ts), and there is one for each further vCPU when the guest has threads.
 import type { Worker } from 'node:worker_threads'
 import { SIG } from '../abi/signal.js'
+import { growStack } from '../host/stack.js'
 import { DEFAULT_OPTIONS, memoryMap } from '../processor/layout.js'
 import { type GuestInput, STACK_BYTES } from './guest-thread.js'
 import { compiledHub } from './hub.js'
@@ -58,7 +59,7 @@ async function runHere(input: GuestInput): Promise<never> {
   if (endsAtMs < Infinity || options.engine === 'interpreter' || options.hot !== null) startTicks()
   const { runGuest } = await import('./guest-run.js')
   return runGuest(input, {
-    hasStack: false,
+    stackBytes: growStack(STACK_BYTES),
     hub,
     startVcpu: (vcpu) => startThread('./vcpu-worker.js', { ...input, vcpu }),
     startTicks,

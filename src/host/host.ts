@@ -180,7 +180,5 @@ export interface Host {
   uname(out: SystemName): number
   /** out[0] current, out[1] maximum; Infinity for RLIM_INFINITY. */
   getrlimit(resource: number, out: Float64Array): number
-  /** This thread, the process's first, may use so many bytes of stack from here on, or fewer: how many. V8 knows of them; 0 where nothing has changed. */
-  growStack(bytes: number): number
   getrusage(who: number, out: ResourceUsage): number
 }

@@ -112,9 +112,6 @@ const PROTOTYPES = {
   sysinfo: ['sysinfo', 'int', 'uintptr_t'],
   uname: ['uname', 'int', 'uintptr_t'],
   getrlimit: ['getrlimit', 'int', 'int', 'uintptr_t'],
-  // V8's own API, which Node has for native add-ons (v8-isolate.h).
-  isolate: ['_ZN2v87Isolate10GetCurrentEv', 'uintptr_t'],
-  setStackLimit: ['_ZN2v87Isolate13SetStackLimitEm', 'void', 'uintptr_t', 'uintptr_t'],
   setrlimit: ['setrlimit', 'int', 'int', 'uintptr_t'],
   getrusage: ['getrusage', 'int', 'int', 'uintptr_t'],
 } as const satisfies Record<string, readonly [symbol: string, result: string, ...args: string[]]>

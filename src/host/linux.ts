@@ -2,7 +2,6 @@
 // `linuxHost()` makes one for the calling thread. Structures pass through one scratch buffer whose address is known, so that calls allocate nothing.
 // Leaves out what a guest never reaches through us: exec, fork, mounts.
 
-import { readFileSync } from 'node:fs'
 import { E } from '../abi/errno.js'
 import { AT, F, PATH_MAX } from '../abi/fcntl.js'
 import { PR } from '../abi/prctl.js'
@@ -41,25 +40,6 @@ const DEATH_WAIT_NSEC = 1e9
 
 export function linuxHost(): Host {
   return new LinuxHost(loadLibc())
-}
-
-/** Arguments and environment are above the stack's first byte: a quarter of the limit at most (fs/exec.c). */
-const ARGUMENTS_SHARE = 1 / 4
-/** Below what V8 knows of, for its own functions. */
-const STACK_RESERVE = 256 << 10
-/** What V8 takes for granted (--stack-size). */
-const STACK_OF_V8 = 1 << 20
-/** The place of `startstack` behind a process's name: proc(5), field 28 of /proc/pid/stat. */
-const START_OF_STACK = 28 - 3
-
-/** Where the stack of the process's first thread began; 0 where that is not told. */
-function startOfStack(): number {
-  try {
-    const line = readFileSync('/proc/self/stat', 'latin1')
-    return Number(line.slice(line.lastIndexOf(')') + 2).split(' ')[START_OF_STACK])
-  } catch {
-    return 0
-  }
 }
 
 class LinuxHost implements Host {
@@ -559,27 +539,6 @@ class LinuxHost implements Host {
     const result = this.#checked(this.#call.uname(this.#at))
     if (result === 0) Object.assign(out, readSystemName(new Uint8Array(this.#scratch.buffer, 0, UTSNAME_SIZE)))
     return result
-  }
-
-  growStack(bytes: number): number {
-    const limit = new Float64Array(2)
-    const start = startOfStack()
-    if (start === 0 || this.getrlimit(RLIMIT.STACK, limit) < 0) return 0
-    const [current = 0, maximum = 0] = limit
-    const size = Math.min(bytes, maximum * (1 - ARGUMENTS_SHARE) - STACK_RESERVE)
-    if (size < STACK_OF_V8) return 0
-    const wanted = Math.min(maximum, size + bytes * ARGUMENTS_SHARE + STACK_RESERVE)
-    try {
-      const isolate = this.#call.isolate()
-      writeWord(this.#scratch, 0, wanted)
-      writeWord(this.#scratch, 8, maximum === Infinity ? -1 : maximum)
-      if (wanted > current && this.#call.setrlimit(RLIMIT.STACK, this.#at) < 0) return 0
-      this.#call.setStackLimit(isolate, start - size)
-      return size
-    } catch {
-      // Another Node, without that function.
-      return 0
-    }
   }
 
   getrlimit(resource: number, out: Float64Array): number {

@@ -155,11 +155,6 @@ class PortableHost extends PortablePaths implements Omit<Host, RefusedCall> {
     return 0
   }
 
-  /** The thread that it is made for is a worker, which has what it asked for. */
-  growStack(_bytes: number): number {
-    return 0
-  }
-
   getrlimit(resource: number, out: Float64Array): number {
     if (resource !== RLIMIT.NOFILE) return -E.NOSYS
     out[0] = DESCRIPTORS.current

@@ -74,14 +74,6 @@ export class Identity {
     this.#host = host
   }
 
-  /** With the ids that we started with. */
-  suspend(call: () => void): void {
-    const guest = this.#assumed
-    if (!this.#isOwn) this.assume(this.#own!)
-    call()
-    if (guest !== null) this.assume(guest)
-  }
-
   /** Before a call for a process. Costs one comparison while nobody has changed ids. */
   assume(credentials: Credentials): void {
     if (credentials === this.#assumed) return
@@ -101,13 +93,13 @@ export class Identity {
     this.#host.assumeIds(uid, fsuid, gid, fsgid, groups)
   }
 
-  /** A call with all rights that lego has: for what the kernel itself does in a process's name. */
-  asSuperuser<T>(call: () => T): T {
-    const assumed = this.#assumed
-    if (assumed === null || this.#isOwn) return call()
-    this.assume({ ...assumed, uid: 0, fsuid: 0 })
+  /** A call with the ids, and so all the rights, that lego was started with: for what the kernel itself does in a process's name. */
+  asOurselves<T>(call: () => T): T {
+    const guest = this.#assumed
+    if (guest === null || this.#own === null || this.#isOwn) return call()
+    this.assume(this.#own)
     const result = call()
-    this.assume(assumed)
+    this.assume(guest)
     return result
   }
 }

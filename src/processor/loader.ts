@@ -207,7 +207,7 @@ function openExecutable(environment: LoaderEnvironment, source: ProgramSource): 
   if (isBeingWritten(environment, handle.key)) return refuse('Text file busy', E.TXTBSY)
   const isReadable = storage.accessHandle(handle, R_OK, AT.EACCESS) >= 0
   const readHead = (): number => storage.read(handle, 0, head)
-  const got = isReadable ? readHead() : environment.identity.asSuperuser(readHead)
+  const got = isReadable ? readHead() : environment.identity.asOurselves(readHead)
   return got < 0
     ? refuse('cannot be read', -got)
     : { handle, head: head.subarray(0, got), size: status.size, isReadable }

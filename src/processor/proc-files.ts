@@ -15,6 +15,7 @@ import { MemoryFile } from './memory-file.js'
 import { isLocked, sizeOf } from './memory-limits.js'
 import type { Process } from './process.js'
 import type { PendingSignals } from './signals.js'
+import { deviceAndInode } from './storage.js'
 import type { Task } from './task.js'
 import { STATE } from './task-state.js'
 
@@ -65,12 +66,6 @@ const isWritable = ({ prot }: Vma): boolean => (prot & PROT.WRITE) !== 0
 const isStack = ({ flags }: Vma): boolean => (flags & MAP.GROWSDOWN) !== 0
 const isPrivate = ({ flags }: Vma): boolean => (flags & MAP.SHARED) === 0
 
-/** Device and inode of a file's key (keyOf of the storage manager). */
-function deviceAndInode({ file: key }: Vma): readonly [device: number, inode: number] {
-  const [device, inode] = key.split(':').map(Number)
-  return Number.isFinite(device) && Number.isFinite(inode) ? [device!, inode!] : [0, 0]
-}
-
 function nameOf({ space }: Process, vma: Vma): string {
   if (vma.path !== '' || vma.file !== '') return vma.path
   if (isStack(vma) && (vma.flags & MAP.STACK) !== 0) return '[stack]'
@@ -80,7 +75,7 @@ function nameOf({ space }: Process, vma: Vma): string {
 
 function mapLine(process: Process, vma: Vma): string {
   const { start, end, prot, offset } = vma
-  const [device, inode] = deviceAndInode(vma)
+  const [device, inode] = deviceAndInode(vma.file)
   const rights = [
     prot & PROT.READ ? 'r' : '-',
     prot & PROT.WRITE ? 'w' : '-',

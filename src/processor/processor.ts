@@ -89,7 +89,7 @@ export class Processor {
     const asOurselves =
       <Arguments extends unknown[]>(start: (...args: Arguments) => void = () => {}) =>
       (...args: Arguments): void =>
-        identity.suspend(() => start(...args))
+        identity.asOurselves(() => start(...args))
     const vcpus = new Vcpus(memory, this.map, options.cache.vcpus, asOurselves(options.startVcpu))
     const cache = new ExCache(cacheOptions, spaces, (vcpu) => {
       if (vcpu === HOME) this.kernel.scheduler.current?.poll()

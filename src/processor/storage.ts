@@ -67,3 +67,9 @@ export interface Storage {
   rename(oldCwd: string, oldPath: string, newCwd: string, newPath: string, flags: number): number
   link(oldCwd: string, oldPath: string, newCwd: string, newPath: string, follow: boolean): number
 }
+
+/** What the key of a handle begins with; zeros for a file that is no storage manager's. */
+export function deviceAndInode(key: string): readonly [device: number, inode: number] {
+  const [device, inode] = key.split(':').map(Number)
+  return Number.isFinite(device) && Number.isFinite(inode) ? [device!, inode!] : [0, 0]
+}
