@@ -17,6 +17,7 @@ import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import { chooseHost, NoHost } from './choose-host.js'
+import { DescriptorReserve } from './descriptor-reserve.js'
 import type { GuestInput, GuestThread } from './guest-thread.js'
 import { cpuOf, type RunOptions } from './run-options.js'
 import { NOT_STARTED } from './surroundings.js'
@@ -125,6 +126,17 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
   const cpu = cpuOf(options)
   const hub = await thread.hub
   const stackBytes = guestCallBytes(thread.stackBytes)
+  // One ticks; vCPU 0 is here.
+  const reserve = new DescriptorReserve(host, cache.vcpus)
+  let ticks = false
+  const startTicks = (): void => {
+    if (ticks) return
+    ticks = true
+    reserve.beforeThread()
+    thread.startTicks()
+  }
+  // Where regions are compiled late or never, nothing else may ask for ticks.
+  if (options.timeLimitSec < Infinity || options.engine === 'interpreter' || options.hot !== null) startTicks()
   let engine: Engine | undefined
   const processor = new Processor({
     memory,
@@ -140,6 +152,7 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
         tier: options.engine,
         cpu,
         stackBytes,
+        asOurselves: (call) => reserve.during(() => parts.asOurselves(call)),
         ...hot,
         ...(hub && { hub }),
       })
@@ -148,8 +161,11 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
     dispatch: dispatcher(counters, strace),
     deterministic: options.deterministic,
     seed: options.seed,
-    startVcpu: thread.startVcpu,
-    startTicks: thread.startTicks,
+    startVcpu(vcpu) {
+      reserve.beforeThread()
+      thread.startVcpu(vcpu)
+    },
+    startTicks,
     pauses: thread.turn !== null,
   })
   const { program, name, args, env, cwd } = options

@@ -49,20 +49,12 @@ async function runHere(input: GuestInput): Promise<never> {
   const hub = compiledHub()
   forwardSignals((signal) => raise(words, signal))
   const endsAtMs = nowMs() + options.timeLimitSec * 1000
-  let ticks = false
-  const startTicks = (): void => {
-    if (ticks) return
-    ticks = true
-    startThread('./ticker.js', { ...input, endsAtMs })
-  }
-  // Where regions are compiled late or never, nothing else may ask for ticks.
-  if (endsAtMs < Infinity || options.engine === 'interpreter' || options.hot !== null) startTicks()
   const { runGuest } = await import('./guest-run.js')
   return runGuest(input, {
     stackBytes: growStack(STACK_BYTES),
     hub,
     startVcpu: (vcpu) => startThread('./vcpu-worker.js', { ...input, vcpu }),
-    startTicks,
+    startTicks: () => void startThread('./ticker.js', { ...input, endsAtMs }),
     tell: () => {},
     turn,
   })

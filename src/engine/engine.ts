@@ -68,6 +68,8 @@ export type EngineOptions = {
   readonly hotThreshold?: number
   /** Called before each region is compiled, and after many blocks were decoded: code that changes itself never becomes hot. */
   readonly onBusy?: () => void
+  /** Runs what may load a part of lego, which a guest with other ids could not read. */
+  readonly asOurselves?: <Result>(call: () => Result) => Result
   /** Host stack that nested guest calls may take, in bytes. */
   readonly stackBytes?: number
   /** Longest run of instructions decoded as one block; 1 for `step`. */
@@ -89,8 +91,10 @@ const FETCH_OF_PRESENT = 0x15
 const NEVER = 0x7fffffff
 /** Decoded by a program that is not about to end. */
 const MANY_BLOCKS = 20_000
-/** Translation costs what the interpreter takes for some 1500 executions; less than that is not worth its while. */
-const HOT = 2000
+/** Translation costs what the interpreter takes for some thousand executions, and more while V8 itself is not warm. */
+const HOT = 5000
+/** The first translation loads what translates, which many a short program can do without. */
+const FIRST_HOT = 20_000
 /** V8 keeps about two host mappings a module: more live modules than this and the process runs into vm.max_map_count. */
 const REGIONS_MAX = 4000
 /** Instructions kept for the next region; each is a few hundred bytes. */
@@ -107,6 +111,8 @@ export class Engine {
   readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
   readonly #onBusy: () => void
+  readonly #asOurselves: <Result>(call: () => Result) => Result
+  readonly #hot: number
   #blocks = 0
   readonly #blockInstructions: number
   readonly #decoded = newDecoded()
@@ -141,15 +147,14 @@ export class Engine {
     this.#view.setInt32(layout.MASKS + 8, -1, true)
     this.#view.setInt32(layout.MASKS + 12, 0, true)
     this.#memory = memory
-    this.#view.setInt32(
-      layout.HOT_THRESHOLD,
-      options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? HOT),
-      true,
-    )
+    this.#hot = options.hotThreshold ?? HOT
+    const firstHot = options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? FIRST_HOT)
+    this.#view.setInt32(layout.HOT_THRESHOLD, firstHot, true)
     const hub = options.hub ?? new WebAssembly.Module(interpreterBytes())
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize, handlersOf(hub))
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     this.#onBusy = options.onBusy ?? (() => {})
+    this.#asOurselves = options.asOurselves ?? ((call) => call())
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,
@@ -364,7 +369,7 @@ export class Engine {
         this.#fetchBeyond(task, address)
         return 0
       }
-      if (++this.#blocks === MANY_BLOCKS) this.#onBusy()
+      if (++this.#blocks === MANY_BLOCKS) this.#asOurselves(this.#onBusy)
       if (this.#alone) {
         this.#alone = false
         return this.#decodeAlone(task, address)
@@ -491,8 +496,9 @@ export class Engine {
 
   /** Compiles the region that starts at a hot block and puts it in the block's place. */
   #compile(task: number, head: number): void {
-    this.#onBusy()
+    this.#asOurselves(this.#onBusy)
     const view = this.#view
+    view.setInt32(layout.HOT_THRESHOLD, this.#hot, true)
     // Whatever comes of it, the block is not offered again.
     view.setInt32(head + layout.HEAT, -NEVER, true)
     const key = view.getInt32(task + CODE_KEY, true)
@@ -507,7 +513,7 @@ export class Engine {
       recorded: this.#recorded,
       careful: (key & CAREFUL) !== 0,
     }
-    const plan = planRegion(address, code, MEMORY_PAGES_MAXIMUM)
+    const plan = this.#asOurselves(() => planRegion(address, code, MEMORY_PAGES_MAXIMUM))
     view.setInt32(task + EXIT_REASON, reason, true)
     if (plan === undefined) return
     if (this.#regions >= REGIONS_MAX) {

@@ -48,6 +48,7 @@ class LinuxHost implements Host {
   readonly #call: Libc['call']
   readonly #scratch = new DataView(new ArrayBuffer(SCRATCH_SIZE))
   readonly #at: number
+  #keptDescriptors = 0
 
   constructor(libc: Libc) {
     this.#libc = libc
@@ -546,8 +547,19 @@ class LinuxHost implements Host {
     if (result === 0) {
       out[0] = readLimit(this.#scratch, 0)
       out[1] = readLimit(this.#scratch, 8)
+      if (resource === RLIMIT.NOFILE) out[0] += this.#keptDescriptors
     }
     return result
+  }
+
+  keepDescriptors(count: number): void {
+    const limit = new Float64Array(2)
+    if (this.getrlimit(RLIMIT.NOFILE, limit) < 0) return
+    // A guest with a small limit is not to lose most of it.
+    const kept = Math.min(count, Math.floor(limit[0]! / 8))
+    writeWord(this.#scratch, 0, limit[0]! - kept)
+    writeWord(this.#scratch, 8, limit[1]!)
+    if (this.#call.setrlimit(RLIMIT.NOFILE, this.#at) === 0) this.#keptDescriptors = kept
   }
 
   getrusage(who: number, out: ResourceUsage): number {

@@ -162,6 +162,8 @@ class PortableHost extends PortablePaths implements Omit<Host, RefusedCall> {
     return 0
   }
 
+  keepDescriptors(): void {}
+
   sysinfo(out: SystemInfo): number {
     return readResources(out)
   }

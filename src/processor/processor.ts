@@ -106,7 +106,8 @@ export class Processor {
     }
     const engine = options.makeEngine({
       ...{ memory, codeBase, codeSize, host: engineHost },
-      onBusy: asOurselves(options.startTicks),
+      ...(options.startTicks && { onBusy: options.startTicks }),
+      asOurselves: (call) => identity.asOurselves(call),
     })
     spaces.connect(cache, engine, vcpus)
     this.#eventfd = host.eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK)

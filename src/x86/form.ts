@@ -100,6 +100,8 @@ export type Row = {
   readonly operands: string
   readonly semantics: Semantics
   readonly options: FormOptions
+  /** It is the VEX form of another row, by `vex`. */
+  readonly derived: boolean
 }
 
 export type Form = {
@@ -155,7 +157,7 @@ export const form = (
   operands: string,
   semantics: Semantics,
   options: FormOptions = NO_OPTIONS,
-): Row => ({ encoding, mnemonic, operands, semantics, options })
+): Row => ({ encoding, mnemonic, operands, semantics, options, derived: false })
 
 /** Map and opcode: what the decoder finds rows by. */
 export function opcodeOf(encoding: string): Pick<Form, 'map' | 'opcode' | 'plusRegister'> {
@@ -167,8 +169,7 @@ export function opcodeOf(encoding: string): Pick<Form, 'map' | 'opcode' | 'plusR
   return { map, opcode: Number.parseInt(word, 16), plusRegister: word.endsWith('+r') }
 }
 
-/** @param derived it is the VEX form of another row, by `vex`. */
-export function parse(id: number, { encoding, mnemonic, operands, semantics, options }: Row, derived: boolean): Form {
+export function parse(id: number, { encoding, mnemonic, operands, semantics, options, derived }: Row): Form {
   const vex = encoding.startsWith('VEX ')
   const words = (vex ? encoding.slice(4) : encoding).split(' ')
   const prefix: Prefix = PREFIXES.has(words[0] as string) ? (words[0] as Prefix) : 'any'
@@ -224,18 +225,19 @@ const CRYPTO: ReadonlySet<string> = new Set(['aes', 'pclmulqdq'])
 export function vexRow({ encoding, mnemonic, semantics, options: { vex, ...options } }: Row): Row {
   const words = (vex as string).split(' ')
   const isOperand = (word: string) => !/^[LW][01]$/.test(word)
-  return form(
-    ['VEX', encoding, ...words.filter((word) => !isOperand(word))].join(' '),
-    `v${mnemonic}`,
-    words.filter(isOperand).join(' '),
+  return {
+    encoding: ['VEX', encoding, ...words.filter((word) => !isOperand(word))].join(' '),
+    mnemonic: `v${mnemonic}`,
+    operands: words.filter(isOperand).join(' '),
     semantics,
-    {
+    options: {
       ...options,
       // Integer operations on 256 bits came with AVX2 (SDM vol. 1, 14.6).
       feature: CRYPTO.has(options.feature ?? '') ? `avx ${options.feature}` : 'avx',
       ...(/^(p(?!test)|mpsadbw)/.test(mnemonic) ? { feature256: 'avx2' } : {}),
     },
-  )
+    derived: true,
+  }
 }
 
 /** Rows of one feature, but for those that name another. */

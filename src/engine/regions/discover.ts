@@ -2,7 +2,7 @@
 // (they come back); what lies beyond the bounds, or was never reached, is an exit.
 
 import { branchTarget, type Decoded } from '../../x86/decoder.js'
-import type { Flow } from '../../x86/flow.js'
+import type { Flow } from '../../x86/flows.js'
 import type { Effect } from '../../x86/ir.js'
 import type { Summary } from './analyse.js'
 
