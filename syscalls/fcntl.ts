@@ -71,7 +71,10 @@ const getLock =
     const wanted = readLock(task, file, address, ofDescription)
     if (typeof wanted === 'number') return wanted
     if (wanted.type === F_LOCK.UNLCK && !ofDescription) return err(E.INVAL)
-    const found = conflicting(lockableOf(task, file), wanted)
+    const lockable = lockableOf(task, file)
+    const outside = wanted.type === F_LOCK.UNLCK ? undefined : lockable.outside
+    const found = conflicting(lockable, wanted) ?? outside?.conflicting(wanted.type, wanted) ?? null
+    if (typeof found === 'number') return found
     const { scratch } = task.memory
     scratch.setInt16(0, found?.type ?? F_LOCK.UNLCK, true)
     if (found !== null) {
@@ -90,12 +93,10 @@ const takeLock =
     if (typeof wanted === 'number') return wanted
     if (wanted.type === F_LOCK.RDLCK && !file.readable) return err(E.BADF)
     if (wanted.type === F_LOCK.WRLCK && !file.writable) return err(E.BADF)
-    const free = wanted.type === F_LOCK.UNLCK || conflicting(lockableOf(task, file), wanted) === null
-    if (free) {
-      setLock(lockableOf(task, file), wanted)
-      return 0
-    }
-    if (!waits) return err(E.AGAIN)
+    const lockable = lockableOf(task, file)
+    const isFree = wanted.type === F_LOCK.UNLCK || conflicting(lockable, wanted) === null
+    const result = isFree ? setLock(lockable, wanted) : err(E.AGAIN)
+    if (result !== err(E.AGAIN) || !waits) return result
     task.wait.deadlineNsec = task.kernel.clock.monotonicNsec() + LOCK_NSEC
     return BLOCK
   }
@@ -183,7 +184,7 @@ export const fcntl = syscall({
   number: 72,
   name: 'fcntl',
   returns: FcntlResult,
-  support: partial('record locks are between the processes here, without EDEADLK; no owners and no leases'),
+  support: partial('record locks without EDEADLK; no owners and no leases'),
   args: { fd: Fd, command: FcntlCommand, argument: FcntlArgument },
   run(task, { fd, command, argument }) {
     const file = task.process.files.get(fd)

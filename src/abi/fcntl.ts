@@ -176,3 +176,16 @@ export const NAME_MAX = 255
 
 /** struct flock: type i16 at 0, whence i16 at 2, start i64 at 8, len i64 at 16, pid i32 at 24. */
 export const FLOCK_SIZE = 32
+
+/** Bytes that a record lock is on. */
+export interface ByteRange {
+  readonly start: number
+  /** First byte behind it; Infinity: to the end of the file, wherever that will be. */
+  readonly end: number
+}
+
+/** What F_GETLK shows: F_LOCK, and -1 as pid for an open file description. */
+export interface FileLock extends ByteRange {
+  readonly type: number
+  readonly pid: number
+}

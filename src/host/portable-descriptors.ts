@@ -102,7 +102,7 @@ export class PortableDescriptors {
       if (command === F.GETFD) return FD_CLOEXEC
       if (command === F.GETFL) return descriptor.flags
       if (command === F.DUPFD || command === F.DUPFD_CLOEXEC) return this.add(descriptor)
-      return descriptor.control(command, Number(argument))
+      return typeof argument === 'number' ? descriptor.control(command, argument) : -E.NOSYS
     })
   }
 

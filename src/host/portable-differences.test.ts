@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AT, F, O, SEEK } from '../abi/fcntl.js'
+import { AT, F, FLOCK_SIZE, O, SEEK } from '../abi/fcntl.js'
 import { RLIMIT } from '../abi/resource.js'
 import { newFileStatus, S } from '../abi/stat.js'
 import type { Host } from './host.js'
@@ -73,6 +73,7 @@ const SHOWS: Readonly<Record<keyof typeof PORTABLE_DIFFERENCES, (host: Host, pla
   'other ids': (host) => (host.geteuid() === 0 ? host.capabilities()[0] : host.name === 'linux' ? 1 : 0),
   // A group may be led by the test itself: what matters is that another process is not asked for.
   'process group': (host) => (host.name === 'portable' ? Number(host.getpgrp() === process.pid) : -1),
+  'locks of programs outside': (host, { fd }) => host.fcntl(fd, F.OFD_SETLK, new Uint8Array(FLOCK_SIZE)),
   limits: (host) => Math.min(0, host.getrlimit(RLIMIT.CORE, new Float64Array(2))),
 }
 

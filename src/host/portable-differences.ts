@@ -129,6 +129,11 @@ export const PORTABLE_DIFFERENCES = {
     why: 'Node cannot ask for the group',
     errno: 0,
   },
+  'locks of programs outside': {
+    what: 'record locks of fcntl(2) are between the programs of one guest alone',
+    why: 'Node cannot lock files',
+    errno: E.NOSYS,
+  },
   limits: {
     what: 'RLIMIT_NOFILE is 1024, all other limits are unlimited',
     why: 'Node cannot ask',

@@ -104,7 +104,14 @@ export class StorageFile extends Description {
     this.storage = storage
     this.handle = handle
     this.isDirectory = isDirectory
-    this.lockable = { namer: storage, key: handle.key }
+    this.lockable = {
+      namer: storage,
+      key: handle.key,
+      outside: {
+        lock: (type, range) => storage.lockRange(handle, type, range),
+        conflicting: (type, range) => storage.lockedRange(handle, type, range),
+      },
+    }
     this.#bytes = bytes
   }
 

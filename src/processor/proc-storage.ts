@@ -307,6 +307,8 @@ export function procStorage(storage: Storage, kernel: () => Kernel): Storage {
     },
     descriptor: (handle, writing) => (own(handle) === undefined ? storage.descriptor(handle, writing) : err(E.ACCES)),
     anyDescriptor: ofTwin(storage.anyDescriptor),
+    lockRange: (handle, ...lock) => (own(handle) === undefined ? storage.lockRange(handle, ...lock) : 0),
+    lockedRange: (handle, ...lock) => (own(handle) === undefined ? storage.lockedRange(handle, ...lock) : null),
     accessHandle(handle, mode, flags) {
       const known = own(handle)
       return known === undefined ? storage.accessHandle(handle, mode, flags) : accessOf(known.node, mode, flags)

@@ -59,3 +59,39 @@ test('releasing an owner leaves the others', () => {
   expect(seen(file)).toBe('..........')
   expect(conflicting(file, lock(one, WRLCK, 0, 1))).not.toBeNull()
 })
+
+describe('towards programs outside', () => {
+  /** What they see on bytes 0 to 9; a write lock on byte `taken` is refused. */
+  function machine(taken = -1) {
+    const seen = '..........'.split('')
+    const outside = {
+      lock(type: number, { start, end }: { start: number; end: number }) {
+        if (type === WRLCK && start <= taken && taken < end) return -11
+        seen.fill(type === UNLCK ? '.' : type === RDLCK ? 'r' : 'w', start, Math.min(end, 10))
+        return 0
+      },
+      conflicting: () => null,
+    }
+    return { file: { ...someFile(), outside }, seen: () => seen.join('') }
+  }
+
+  test('the machine has the strongest of its locks', () => {
+    const { file, seen } = machine()
+    setLock(file, lock(one, RDLCK, 0, 6))
+    setLock(file, lock(two, RDLCK, 4, 8))
+    setLock(file, lock(two, WRLCK, 7, 9))
+    expect(seen()).toBe('rrrrrrrww.')
+    setLock(file, lock(one, UNLCK, 0, 5))
+    expect(seen()).toBe('....rrrww.')
+    releaseLocks(file, two)
+    expect(seen()).toBe('.....r....')
+  })
+
+  test('what is refused in part is not taken at all', () => {
+    const { file, seen } = machine(5)
+    setLock(file, lock(one, RDLCK, 2, 4))
+    expect(setLock(file, lock(one, WRLCK, 0, 9))).toBe(-11)
+    expect(seen()).toBe('..rr......')
+    expect(conflicting(file, lock(two, WRLCK, 0, 10))).toMatchObject({ start: 2, end: 4, type: RDLCK })
+  })
+})

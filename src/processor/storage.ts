@@ -1,5 +1,6 @@
 // What the processor asks of a storage manager. Handles and offsets only; paths at look-up, with the caller's directory. Results are Linux's: >= 0 or a
 // negative errno. src/storage implements it; the composition root brings the two together.
+import type { ByteRange, FileLock } from '../abi/fcntl.js'
 import type { FileStatus } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
 import type { FileHandle } from '../wire/layout.js'
@@ -41,6 +42,10 @@ export interface Storage {
   chownHandle(handle: FileHandle, uid: number, gid: number): number
   utimensHandle(handle: FileHandle, atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): number
   statfsHandle(handle: FileHandle, out: FileSystemStatus): number
+  /** The machine's record lock on bytes of a file, towards programs outside: F_LOCK. -EAGAIN: one of them stands against it. */
+  lockRange(handle: FileHandle, type: number, range: ByteRange): number
+  /** The lock of a program outside that stands against one of the machine's. */
+  lockedRange(handle: FileHandle, type: number, range: ByteRange): FileLock | null | number
   retain(handle: FileHandle): number
   release(handle: FileHandle): void
   stat(cwd: string, path: string, follow: boolean, out: FileStatus): number

@@ -3,7 +3,7 @@
 //   new StorageManager({ host, root: 'some/dir', mounts: [{ source, target: '/data', readOnly: true }] })
 // Results are Linux's: >= 0 or a negative errno. `cwd` is a canonical guest path, as `directory()` gives it.
 import { E, err, errnoName } from '../abi/errno.js'
-import { AT, O, RENAME } from '../abi/fcntl.js'
+import { AT, type ByteRange, type FileLock, O, RENAME } from '../abi/fcntl.js'
 import { type FileStatus, newFileStatus, S } from '../abi/stat.js'
 import type { FileSystemStatus } from '../abi/statfs.js'
 import type { Host } from '../host/host.js'
@@ -11,6 +11,7 @@ import type { FileHandle } from '../wire/layout.js'
 import { Directories } from './directories.js'
 import { Handles, keyOf, type OpenFile } from './handles.js'
 import { componentsOf, type Mount, mountOf, normalise } from './mounts.js'
+import { RangeLocks } from './range-locks.js'
 import { type Last, type Root, Walk } from './walk.js'
 
 export interface StorageOptions {
@@ -52,6 +53,7 @@ export class StorageManager {
   #walk: Walk
   #otherWalk: Walk
   #handles: Handles
+  readonly #locks: RangeLocks
   #directories: Directories
   #status = newFileStatus()
   /** Where the host had the sources of the mounts at the start. */
@@ -75,6 +77,7 @@ export class StorageManager {
     this.#otherWalk = new Walk(host, roots, this.#confined)
     this.#directories = new Directories(host)
     this.#handles = new Handles(host, (handle) => this.#lookUp(handle))
+    this.#locks = new RangeLocks(host, this.#handles)
   }
 
   /** open(2). */
@@ -300,6 +303,14 @@ export class StorageManager {
   getdents(handle: FileHandle, offset: number, into: Uint8Array): number {
     const fd = this.#handles.fd(handle, 'readFd')
     return fd < 0 ? fd : this.#directories.read(handle.key, fd, offset, into)
+  }
+
+  lockRange(handle: FileHandle, type: number, range: ByteRange): number {
+    return this.#locks.lock(handle, type, range)
+  }
+
+  lockedRange(handle: FileHandle, type: number, range: ByteRange): FileLock | null | number {
+    return this.#locks.conflicting(handle, type, range)
   }
 
   fsync(handle: FileHandle): number {
