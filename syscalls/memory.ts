@@ -48,7 +48,9 @@ export const mmap = syscall({
   number: 9,
   name: 'mmap',
   returns: Address,
-  support: partial('files of the storage manager and anonymous memory; no devices, no huge pages'),
+  support: partial(
+    'files of the storage manager and anonymous memory; no devices, no huge pages; a shared mapping and programs outside see each other only from msync to the next access of a page that is not cached',
+  ),
   args: { addr: Address, length: Size, prot: Protection, flags: MapFlags, fd: Fd, offset: HexOffset },
   run(task, { addr, length, prot, flags, fd, offset }) {
     if (offset % PAGE !== 0) return err(E.INVAL)
