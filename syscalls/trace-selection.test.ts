@@ -1,8 +1,8 @@
 // What -e trace=LIST names: calls, strace's classes, and their opposites.
 import { quote } from './quote.js'
-import { selection, table } from './table.js'
+import { allRows, selection } from './table.js'
 
-const rows = table.filter((row) => row !== undefined)
+const rows = allRows()
 function selected(list: string): string[] {
   const found = selection(list)
   if ('problem' in found) throw new Error(found.problem)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
 import { build, type Plugin } from 'esbuild'
 import { nameForV8, type ScriptName, wrapped } from './bundle-script.js'
+import { preparedFamilies } from './prepared-families.js'
 import { preparedFlows, preparedOpcodes, preparedRows } from './prepared-rows.js'
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
@@ -17,8 +18,8 @@ const bundled = pathOf('../../start')
 /** Made here and then renamed: a bundle is never seen without its cache, nor with another's. */
 const building = `${bundled}.${process.pid}`
 const program = (name: string): string => pathOf(`../../../fixtures/bin/${name}`)
-/** These runs fill the code caches, each adding to them: one compiles regions, the other is a C library's start. */
-const WARM_UPS = [['--hot', '50', program('functions')], [program('pie')]]
+/** These runs fill the code caches, each adding to them: one compiles regions, one is a C library's start, one makes the usual system calls. */
+const WARM_UPS = [['--hot', '50', program('functions')], [program('pie')], [program('calls')]]
 /** What builds code has a script of its own. */
 const BUILDERS = 'code-builders'
 /** A thread that may find no descriptor left to load that with has it from the start. */
@@ -58,6 +59,11 @@ const PREPARED: readonly Replacement[] = [
   builder('buildInterpreter', 'interpreter.js'),
   { file: /\/x86\/table\.js$/, from: "import { ROW_COUNT, rowOf } from './rows.js'", to: preparedRows() },
   { file: /\/x86\/flow\.js$/, from: "import { flowsOf } from './flows.js'", to: preparedFlows() },
+  {
+    file: /\/syscalls\/table\.js$/,
+    from: "import { FAMILIES, familyOf } from './families.js'",
+    to: preparedFamilies(),
+  },
   { file: /\/decoder\.js$/, from: 'const byOpcode = formsByOpcode()', to: preparedOpcodes() },
 ]
 

@@ -1,6 +1,6 @@
 // What --stats prints when the guest has ended: the ExCache's counters, the memory manager's, the system calls.
 
-import { type SyscallCounters, table } from '../../syscalls/table.js'
+import { rowOf, type SyscallCounters } from '../../syscalls/table.js'
 import type { Engine } from '../engine/engine.js'
 import { COUNTERS } from '../excache/counters.js'
 import type { Kernel } from '../processor/kernel.js'
@@ -16,7 +16,7 @@ export function reportStatistics(
   const excache = kernel.cache.counters()
   const memory = manager.statistics()
   const syscalls = Object.fromEntries(
-    Array.from(calls, (count, number) => [table[number]?.name ?? String(number), count] as const).filter(
+    Array.from(calls, (count, number) => [rowOf(number)?.name ?? String(number), count] as const).filter(
       ([, count]) => count > 0,
     ),
   )

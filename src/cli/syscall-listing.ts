@@ -1,13 +1,13 @@
 // The table of system calls and how far each is done, from the rows themselves, in three forms; docs/syscalls.md is the Markdown.
 //   listSyscalls('json')
 import type { Support, Syscall } from '../../syscalls/define.js'
-import { table } from '../../syscalls/table.js'
+import { allRows } from '../../syscalls/table.js'
 import { errnoName } from '../abi/errno.js'
 
 export const FORMATS = ['text', 'md', 'json'] as const
 export type Format = (typeof FORMATS)[number]
 
-const rows = table.filter((row) => row !== undefined)
+const rows = allRows()
 const signature = ({ name, args }: Syscall): string => `${name}(${Object.keys(args).join(', ')})`
 const noteOf = ({ support }: Syscall): string => (support.level === 'full' ? '' : support.note)
 const countOf = (level: string): number => rows.filter(({ support }) => support.level === level).length
