@@ -1,10 +1,10 @@
 // fcntl(2): descriptor flags, status flags, record locks, pipe sizes. Each command is a row.
 import { E, err } from '../src/abi/errno.js'
-import { F, F_LOCK, F_SEAL, FD_CLOEXEC, FLOCK_SIZE, O, SEEK } from '../src/abi/fcntl.js'
+import { type ByteRange, F, F_LOCK, F_SEAL, FD_CLOEXEC, FLOCK_SIZE, O, SEEK } from '../src/abi/fcntl.js'
 import { PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus } from '../src/abi/stat.js'
-import { readSigned, writeWord } from '../src/abi/word.js'
+import { writeWord } from '../src/abi/word.js'
 import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
@@ -44,25 +44,34 @@ function positionOf(file: Description): number {
   return file.seeks ? Math.max(0, file.seek(0, SEEK.CUR)) : 0
 }
 
+const OFFSET_MAX = 2n ** 63n - 1n
+
+/** Bytes of a struct flock (flock64_to_posix_lock, fs/locks.c): a negative length is the bytes before the start, 0 up to the end of the file. */
+function rangeOf(base: number, offset: bigint, length: bigint): ByteRange | number {
+  const start = BigInt(base) + offset
+  if (start > OFFSET_MAX || (length > 0n && length - 1n > OFFSET_MAX - start)) return err(E.OVERFLOW)
+  if (start < 0n || (length < 0n && start + length < 0n)) return err(E.INVAL)
+  if (length < 0n) return { start: Number(start + length), end: Number(start) }
+  const end = start + length
+  return { start: Number(start), end: length === 0n || end > OFFSET_MAX ? Infinity : Number(end) }
+}
+
 /** The lock in a struct flock, or an errno. */
 function readLock(task: Task, file: Description, address: number, ofDescription: boolean): RecordLock | number {
   if (task.memory.load(address, FLOCK_SIZE) < 0) return err(E.FAULT)
   const { scratch } = task.memory
   const type = scratch.getInt16(0, true)
   const whence = scratch.getInt16(2, true)
-  const length = readSigned(scratch, 16)
   if (ofDescription && scratch.getInt32(24, true) !== 0) return err(E.INVAL)
-  let start = readSigned(scratch, 8)
-  if (whence === SEEK.CUR) start += positionOf(file)
-  else if (whence === SEEK.END) start += file.status(status) < 0 ? 0 : status.size
+  let base = 0
+  if (whence === SEEK.CUR) base = positionOf(file)
+  else if (whence === SEEK.END) base = file.status(status) < 0 ? 0 : status.size
   else if (whence !== SEEK.SET) return err(E.INVAL)
-  // A negative length is the bytes before the start (fcntl(2)).
-  const end = length === 0 ? Infinity : length > 0 ? start + length : start
-  if (length < 0) start += length
-  if (start < 0) return err(E.INVAL)
+  const range = rangeOf(base, scratch.getBigInt64(8, true), scratch.getBigInt64(16, true))
+  if (typeof range === 'number') return range
   if (type !== F_LOCK.RDLCK && type !== F_LOCK.WRLCK && type !== F_LOCK.UNLCK) return err(E.INVAL)
   const owner = ofDescription ? file : task.process.files
-  return { owner, pid: ofDescription ? -1 : task.process.pid, type, start, end }
+  return { owner, pid: ofDescription ? -1 : task.process.pid, type, ...range }
 }
 
 const getLock =

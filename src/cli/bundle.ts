@@ -31,12 +31,7 @@ interface Replacement {
   readonly to: string
 }
 
-/** The engine's import of one function that builds code. */
-const builder = (name: string, module: string): Replacement => ({
-  file: /\/engine\/engine\.js$/,
-  from: `import { ${name} } from './${module}'`,
-  to: `import { codeBuilders as of${name} } from '../cli/cached-start.js'\nconst ${name} = (...args) => of${name}().${name}(...args)`,
-})
+const ENGINE = /\/engine\/engine\.js$/
 
 /** What is found by its place beside the compiled file: found from the bundle as well. And what a short run does not need. */
 const PLACES: readonly Replacement[] = [
@@ -55,8 +50,18 @@ const PLACES: readonly Replacement[] = [
 
 /** What is loaded when code is built, and what is prepared of it for who has not loaded it. */
 const PREPARED: readonly Replacement[] = [
-  builder('planRegion', 'regions/compile.js'),
-  builder('buildInterpreter', 'interpreter.js'),
+  {
+    file: ENGINE,
+    from: "import { planRegion } from './regions/compile.js'",
+    to: `import { codeBuilders, openCodeBuilders } from '../cli/cached-start.js'
+openCodeBuilders()
+const planRegion = (...args) => codeBuilders().planRegion(...args)`,
+  },
+  {
+    file: ENGINE,
+    from: "import { buildInterpreter } from './interpreter.js'",
+    to: 'const buildInterpreter = (...args) => codeBuilders().buildInterpreter(...args)',
+  },
   { file: /\/x86\/table\.js$/, from: "import { ROW_COUNT, rowOf } from './rows.js'", to: preparedRows() },
   { file: /\/x86\/flow\.js$/, from: "import { flowsOf } from './flows.js'", to: preparedFlows() },
   {

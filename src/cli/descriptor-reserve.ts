@@ -1,36 +1,55 @@
-// Descriptors that lego keeps for itself: a guest that opens as many as it may must not keep it from starting a thread or loading a part.
-//   const reserve = new DescriptorReserve(host, threads); reserve.beforeThread(); startThread()
+// Descriptors that lego keeps for the threads it may start: a guest that opens as many as it may must not keep it from that.
+//   const reserve = new DescriptorReserve(host, words, threads); reserve.start(() => startThread())
+import { RLIMIT } from '../abi/resource.js'
 import type { Host } from '../host/host.js'
+import { CONTROL, CONTROL_BASE } from '../processor/layout.js'
 
 /** What the event loop of one of Node's threads takes. */
 const OF_THREAD = 12
-/** Open for a moment only. */
-const OF_LOADING = 4
+/** More than a guest opens while a thread is starting. */
+const PLENTY = 4096
+const START_MS_MAX = 5000
+const STARTED = (CONTROL_BASE >> 2) + CONTROL.STARTED
+
+/** For who has come up. */
+export function tellStarted(words: Int32Array): void {
+  Atomics.add(words, STARTED, 1)
+  Atomics.notify(words, STARTED)
+}
 
 export class DescriptorReserve {
   readonly #host: Host
+  readonly #words: Int32Array
+  readonly #limit: number
   #kept: number
 
   /** @param threads how many may be started */
-  constructor(host: Host, threads: number) {
+  constructor(host: Host, words: Int32Array, threads: number) {
     this.#host = host
-    this.#kept = OF_LOADING + threads * OF_THREAD
+    this.#words = words
+    const limit = new Float64Array(2)
+    this.#limit = host.getrlimit(RLIMIT.NOFILE, limit) < 0 ? Infinity : limit[0]!
+    this.#kept = threads * OF_THREAD
     host.keepDescriptors(this.#kept)
   }
 
-  /** A thread will be started: what it takes is no longer kept. */
-  beforeThread(): void {
-    this.#kept = Math.max(OF_LOADING, this.#kept - OF_THREAD)
+  /** Starts a thread, which takes what was kept for it. Where the guest might take that first, it has to wait. Throws an Error when none comes up. */
+  start(startThread: () => void): void {
+    const before = Atomics.load(this.#words, STARTED)
+    this.#kept = Math.max(0, this.#kept - OF_THREAD)
     this.#host.keepDescriptors(this.#kept)
+    const isTight = this.#limit - this.#lowestFree() < PLENTY
+    startThread()
+    if (isTight && Atomics.wait(this.#words, STARTED, before, START_MS_MAX) === 'timed-out')
+      throw new ThreadError('a thread does not start; it may want more descriptors (ulimit -n)')
   }
 
-  /** A call that may open files, and closes them. */
-  during<Result>(call: () => Result): Result {
-    this.#host.keepDescriptors(0)
-    try {
-      return call()
-    } finally {
-      this.#host.keepDescriptors(this.#kept)
-    }
+  #lowestFree(): number {
+    const fd = this.#host.eventfd(0, 0)
+    if (fd < 0) return this.#limit
+    this.#host.close(fd)
+    return fd
   }
 }
+
+export class ThreadError extends Error {}

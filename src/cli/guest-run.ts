@@ -17,7 +17,7 @@ import { parseMount } from '../storage/mounts.js'
 import { StorageManager } from '../storage/storage-manager.js'
 import type { MemoryMethods } from '../wire/memory-protocol.js'
 import { chooseHost, NoHost } from './choose-host.js'
-import { DescriptorReserve } from './descriptor-reserve.js'
+import { DescriptorReserve, ThreadError } from './descriptor-reserve.js'
 import type { GuestInput, GuestThread } from './guest-thread.js'
 import { cpuOf, type RunOptions } from './run-options.js'
 import { NOT_STARTED } from './surroundings.js'
@@ -127,13 +127,13 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
   const hub = await thread.hub
   const stackBytes = guestCallBytes(thread.stackBytes)
   // One ticks; vCPU 0 is here.
-  const reserve = new DescriptorReserve(host, cache.vcpus)
+  const reserve = new DescriptorReserve(host, new Int32Array(memory.buffer), cache.vcpus)
   let ticks = false
   const startTicks = (): void => {
     if (ticks) return
     ticks = true
-    reserve.beforeThread()
-    thread.startTicks()
+    if (thread.turn === null) thread.startTicks()
+    else reserve.start(thread.startTicks)
   }
   // Where regions are compiled late or never, nothing else may ask for ticks.
   if (options.timeLimitSec < Infinity || options.engine === 'interpreter' || options.hot !== null) startTicks()
@@ -152,7 +152,6 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
         tier: options.engine,
         cpu,
         stackBytes,
-        asOurselves: (call) => reserve.during(() => parts.asOurselves(call)),
         ...hot,
         ...(hub && { hub }),
       })
@@ -161,10 +160,7 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
     dispatch: dispatcher(counters, strace),
     deterministic: options.deterministic,
     seed: options.seed,
-    startVcpu(vcpu) {
-      reserve.beforeThread()
-      thread.startVcpu(vcpu)
-    },
+    startVcpu: (vcpu) => reserve.start(() => thread.startVcpu(vcpu)),
     startTicks,
     pauses: thread.turn !== null,
   })
@@ -225,7 +221,8 @@ async function statusOf(input: GuestInput, thread: GuestThread): Promise<number>
     }
     const isTransport = error instanceof Error && error.name === 'TransportError'
     const isExport = error instanceof Error && error.message.startsWith('cannot export')
-    if (!isTransport && !isExport && !(error instanceof NoHost)) throw error
+    const isMeant = error instanceof NoHost || error instanceof ThreadError
+    if (!isTransport && !isExport && !isMeant) throw error
     complain(error)
     return NOT_STARTED
   }

@@ -1,7 +1,7 @@
 // What a start needs of its files: mapped, since fresh pages for a copy cost more than the rest of the reading. Where that cannot be, read, one after
 // the other into the same memory.
-//   const bytes = startFile(path)  // until the next one
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+//   const bytes = startFile(fd)  // until the next one
+import { fstatSync, readSync } from 'node:fs'
 import { loadKoffi, type NativeCall } from '../host/koffi.js'
 
 const PROT_READ = 1
@@ -34,17 +34,12 @@ function mapped(fd: number, size: number): Buffer<ArrayBuffer> | null {
 function read(fd: number, size: number): Buffer<ArrayBuffer> {
   if (buffer === undefined || buffer.length < size) buffer = Buffer.allocUnsafeSlow(Math.max(size, ENOUGH))
   let length = 0
-  for (let count = 1; count > 0; length += count) count = readSync(fd, buffer, length, size - length, null)
+  for (let count = 1; count > 0; length += count) count = readSync(fd, buffer, length, size - length, length)
   return buffer.subarray(0, length)
 }
 
-/** Throws Node's error when it cannot be read. */
-export function startFile(path: string | URL): Buffer<ArrayBuffer> {
-  const fd = openSync(path, 'r')
-  try {
-    const { size } = fstatSync(fd)
-    return mapped(fd, size) ?? read(fd, size)
-  } finally {
-    closeSync(fd)
-  }
+/** @param fd stays open */
+export function startFile(fd: number): Buffer<ArrayBuffer> {
+  const { size } = fstatSync(fd)
+  return mapped(fd, size) ?? read(fd, size)
 }

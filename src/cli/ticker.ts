@@ -1,6 +1,7 @@
 // The worker that ticks while the main thread runs the guest: started by run.ts once the guest is not about to end. Sleeps while no ticks are wanted.
 import { workerData } from 'node:worker_threads'
 import { memoryMap } from '../processor/layout.js'
+import { tellStarted } from './descriptor-reserve.js'
 import type { GuestInput } from './guest-thread.js'
 import { end, nowMs, TICK_MS, tick, WANT_TICKS } from './ticks.js'
 import { wakeHome } from './wake-home.js'
@@ -15,6 +16,7 @@ function run({ cache, memory, portable, endsAtMs }: TickerInput): never {
   const words = new Int32Array(memory.buffer)
   const never = new Int32Array(new SharedArrayBuffer(4))
   let ends = endsAtMs
+  tellStarted(words)
   for (;;) {
     const left = ends - nowMs()
     if (left <= 0) {

@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import { workerData } from 'node:worker_threads'
 import { Engine } from '../engine/engine.js'
 import { RemoteVcpu } from '../processor/remote-vcpu.js'
+import { tellStarted } from './descriptor-reserve.js'
 import type { GuestInput } from './guest-thread.js'
 import { cpuOf } from './run-options.js'
 import { wakeHome } from './wake-home.js'
@@ -13,6 +14,7 @@ export interface VcpuInput extends GuestInput {
 
 const { options, cache, memory, vcpu, portable } = workerData as VcpuInput
 const words = new Int32Array(memory.buffer)
+tellStarted(words)
 const hot = options.hot === null ? {} : { hotThreshold: options.hot }
 
 new RemoteVcpu({

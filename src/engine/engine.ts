@@ -68,8 +68,6 @@ export type EngineOptions = {
   readonly hotThreshold?: number
   /** Called before each region is compiled, and after many blocks were decoded: code that changes itself never becomes hot. */
   readonly onBusy?: () => void
-  /** Runs what may load a part of lego, which a guest with other ids could not read. */
-  readonly asOurselves?: <Result>(call: () => Result) => Result
   /** Host stack that nested guest calls may take, in bytes. */
   readonly stackBytes?: number
   /** Longest run of instructions decoded as one block; 1 for `step`. */
@@ -91,10 +89,13 @@ const FETCH_OF_PRESENT = 0x15
 const NEVER = 0x7fffffff
 /** Decoded by a program that is not about to end. */
 const MANY_BLOCKS = 20_000
-/** Translation costs what the interpreter takes for some thousand executions, and more while V8 itself is not warm. */
+/** Translation costs what the interpreter takes for about as many executions: fewer once V8 is warm, more before. */
 const HOT = 5000
 /** The first translation loads what translates, which many a short program can do without. */
 const FIRST_HOT = 20_000
+/** Until then a block asks now and then whether the guest has been here for long: such a one must hear of signals. */
+const LOOK_EVERY = 2000
+const LONG_MS = 200
 /** V8 keeps about two host mappings a module: more live modules than this and the process runs into vm.max_map_count. */
 const REGIONS_MAX = 4000
 /** Instructions kept for the next region; each is a few hundred bytes. */
@@ -111,8 +112,10 @@ export class Engine {
   readonly #stepRecord: (task: number, record: number, budget: number) => number
   readonly #stackBytes: number
   readonly #onBusy: () => void
-  readonly #asOurselves: <Result>(call: () => Result) => Result
   readonly #hot: number
+  readonly #firstHot: number
+  #translates = false
+  readonly #start_ms = performance.now()
   #blocks = 0
   readonly #blockInstructions: number
   readonly #decoded = newDecoded()
@@ -147,20 +150,23 @@ export class Engine {
     this.#view.setInt32(layout.MASKS + 8, -1, true)
     this.#view.setInt32(layout.MASKS + 12, 0, true)
     this.#memory = memory
-    this.#hot = options.hotThreshold ?? HOT
-    const firstHot = options.tier === 'interpreter' ? NEVER : (options.hotThreshold ?? FIRST_HOT)
-    this.#view.setInt32(layout.HOT_THRESHOLD, firstHot, true)
+    const { tier, hotThreshold } = options
+    this.#hot = hotThreshold ?? HOT
+    // One word for all vCPUs: a program that starts others is not a short one.
+    const isFirst = this.#view.getInt32(layout.HOT_THRESHOLD, true) === 0
+    this.#firstHot = hotThreshold ?? (isFirst ? FIRST_HOT : HOT)
+    const look = tier === 'interpreter' ? NEVER : (hotThreshold ?? LOOK_EVERY)
+    if (isFirst) this.#view.setInt32(layout.HOT_THRESHOLD, look, true)
     const hub = options.hub ?? new WebAssembly.Module(interpreterBytes())
     this.#code = new CodeCache(memory, options.codeBase, options.codeSize, handlersOf(hub))
     this.#stackBytes = options.stackBytes ?? DEFAULT_STACK_BYTES
     this.#onBusy = options.onBusy ?? (() => {})
-    this.#asOurselves = options.asOurselves ?? ((call) => call())
     this.#blockInstructions = options.blockInstructions ?? BLOCK_INSTRUCTIONS
     const imports: Record<string, WebAssembly.ImportValue> = {
       memory,
       refill: (task: number, address: number, access: number) => host.refill(task, address, access),
       findBlock: (task: number) => this.#findBlock(task),
-      hot: (task: number, head: number) => this.#compile(task, head),
+      hot: (task: number, head: number) => this.#warm(task, head),
       linkSite: (site: number, head: number) => this.#code.linkSite(site, head),
     }
     for (const [name, helper] of Object.entries(hostHelpers(memory, host, cpu))) imports[name] = helper
@@ -369,7 +375,7 @@ export class Engine {
         this.#fetchBeyond(task, address)
         return 0
       }
-      if (++this.#blocks === MANY_BLOCKS) this.#asOurselves(this.#onBusy)
+      if (++this.#blocks === MANY_BLOCKS) this.#onBusy()
       if (this.#alone) {
         this.#alone = false
         return this.#decodeAlone(task, address)
@@ -494,11 +500,25 @@ export class Engine {
     return host
   }
 
+  /** A block was entered as often as HOT_THRESHOLD says. */
+  #warm(task: number, head: number): void {
+    const heat = this.#view.getInt32(head + layout.HEAT, true)
+    if (this.#translates || heat >= this.#firstHot) {
+      this.#translates = true
+      this.#view.setInt32(layout.HOT_THRESHOLD, this.#hot, true)
+      this.#compile(task, head)
+      return
+    }
+    const isLong = performance.now() - this.#start_ms > LONG_MS
+    const look = isLong ? this.#firstHot : Math.min(heat + LOOK_EVERY, this.#firstHot)
+    this.#view.setInt32(layout.HOT_THRESHOLD, look, true)
+    if (isLong) this.#onBusy()
+  }
+
   /** Compiles the region that starts at a hot block and puts it in the block's place. */
   #compile(task: number, head: number): void {
-    this.#asOurselves(this.#onBusy)
+    this.#onBusy()
     const view = this.#view
-    view.setInt32(layout.HOT_THRESHOLD, this.#hot, true)
     // Whatever comes of it, the block is not offered again.
     view.setInt32(head + layout.HEAT, -NEVER, true)
     const key = view.getInt32(task + CODE_KEY, true)
@@ -513,7 +533,7 @@ export class Engine {
       recorded: this.#recorded,
       careful: (key & CAREFUL) !== 0,
     }
-    const plan = this.#asOurselves(() => planRegion(address, code, MEMORY_PAGES_MAXIMUM))
+    const plan = planRegion(address, code, MEMORY_PAGES_MAXIMUM)
     view.setInt32(task + EXIT_REASON, reason, true)
     if (plan === undefined) return
     if (this.#regions >= REGIONS_MAX) {

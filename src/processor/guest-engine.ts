@@ -19,8 +19,6 @@ export interface GuestEngineOptions {
   readonly host: EngineHost
   /** Called when the guest is not about to end, before it may stay in compiled code. */
   readonly onBusy?: () => void
-  /** Runs what may load a part of lego, which a guest with other ids could not read. */
-  readonly asOurselves: <Result>(call: () => Result) => Result
 }
 
 export type MakeEngine = (options: GuestEngineOptions) => GuestEngine

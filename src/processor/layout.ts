@@ -51,6 +51,8 @@ export const CONTROL = {
   ENDS: 6,
   /** A tick came: a home vCPU that shares its thread with an event loop gives it a turn. */
   TICKED: 7,
+  /** Threads that have come up besides the home vCPU's. */
+  STARTED: 8,
 } as const
 
 /** Bytes of a vCPU's mailbox. */

@@ -106,8 +106,7 @@ export class Processor {
     }
     const engine = options.makeEngine({
       ...{ memory, codeBase, codeSize, host: engineHost },
-      ...(options.startTicks && { onBusy: options.startTicks }),
-      asOurselves: (call) => identity.asOurselves(call),
+      onBusy: asOurselves(options.startTicks),
     })
     spaces.connect(cache, engine, vcpus)
     this.#eventfd = host.eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK)

@@ -59,11 +59,7 @@ export class RemoteVcpu {
       entropy: options.entropy,
       timestamp: () => Math.floor(options.monotonicNsec() * 2),
     }
-    this.#engine = options.makeEngine({
-      ...{ memory, codeBase: codeBase + vcpu * codeSize, codeSize, host },
-      // A guest's ids are those of the thread that makes its calls, which this is not.
-      asOurselves: (call) => call(),
-    })
+    this.#engine = options.makeEngine({ memory, codeBase: codeBase + vcpu * codeSize, codeSize, host })
   }
 
   run(): never {

@@ -14,6 +14,8 @@ export interface OpenFile {
   writeFd: number
   appendFd: number
   pathFd: number
+  /** Has the record locks, and is used for nothing else: to the host's kernel they are all of one owner (an open file description). */
+  lockFd: number
 }
 
 /** What a descriptor is opened for. */
@@ -49,7 +51,7 @@ export class Handles {
   add(key: string, path: string, fd: number, flags: number): OpenFile {
     let file = this.#files.get(key)
     if (file === undefined) {
-      file = { handle: { key, path }, references: 0, readFd: -1, writeFd: -1, appendFd: -1, pathFd: -1 }
+      file = { handle: { key, path }, references: 0, readFd: -1, writeFd: -1, appendFd: -1, pathFd: -1, lockFd: -1 }
       this.#files.set(key, file)
     }
     const isPath = (flags & O.PATH) !== 0
@@ -83,6 +85,15 @@ export class Handles {
     return this.#files.get(handle.key) ?? this.#reopen(handle)
   }
 
+  /** Opened with all the rights there are when somebody first locks. */
+  lockFd(handle: FileHandle): number {
+    const file = this.file(handle)
+    if (typeof file === 'number') return file
+    for (const mode of [O.RDWR, O.RDONLY, O.WRONLY])
+      if (file.lockFd < 0) file.lockFd = this.#again(file, mode | O.CLOEXEC | O.NONBLOCK | O.NOCTTY)
+    return file.lockFd
+  }
+
   /** Any descriptor of the file: for fstat and the like. */
   anyFd(handle: FileHandle): number {
     const file = this.file(handle)
@@ -90,10 +101,14 @@ export class Handles {
   }
 
   #openFor(file: OpenFile, purpose: Purpose): number {
-    // The file itself again, whatever its name is now: proc(5), /proc/pid/fd.
-    const fd = this.#host.openat(AT.FDCWD, this.#host.nameOf(anyOf(file)), FLAGS[purpose], 0)
+    const fd = this.#again(file, FLAGS[purpose])
     if (fd >= 0) file[purpose] = fd
     return fd
+  }
+
+  /** The file itself, whatever its name is now: proc(5), /proc/pid/fd. */
+  #again(file: OpenFile, flags: number): number {
+    return this.#host.openat(AT.FDCWD, this.#host.nameOf(anyOf(file)), flags, 0)
   }
 
   retain(handle: FileHandle): number {
@@ -108,7 +123,8 @@ export class Handles {
     const file = this.#files.get(handle.key)
     if (file === undefined || --file.references > 0) return false
     this.#files.delete(handle.key)
-    for (const fd of new Set([file.readFd, file.writeFd, file.appendFd, file.pathFd])) if (fd >= 0) this.#host.close(fd)
+    const { readFd, writeFd, appendFd, pathFd, lockFd } = file
+    for (const fd of new Set([readFd, writeFd, appendFd, pathFd, lockFd])) if (fd >= 0) this.#host.close(fd)
     return true
   }
 }

@@ -1,5 +1,4 @@
-// Record locks towards programs outside of the machine. The host's kernel sees one owner for all of a file's users here: its open file descriptions
-// (OFD locks, fcntl(2)). Where reading and writing have separate ones, each has the locks of its kind, and gives way to the other.
+// Record locks towards programs outside of the machine, to whose kernel the machine is one owner (an OFD lock, fcntl(2)): they see no pid.
 import { E } from '../abi/errno.js'
 import { type ByteRange, F, F_LOCK, type FileLock, FLOCK_SIZE, SEEK } from '../abi/fcntl.js'
 import { readSigned, writeWord } from '../abi/word.js'
@@ -18,23 +17,19 @@ export class RangeLocks {
     this.#handles = handles
   }
 
-  /** The machine's lock on these bytes from now on; F_LOCK.UNLCK: none. -EAGAIN: somebody outside stands against it. */
+  /** The machine's lock on these bytes from now on; F_LOCK.UNLCK: none. -EAGAIN: somebody outside stands against it, and nothing has changed. */
   lock(handle: FileHandle, type: number, range: ByteRange): number {
-    const file = this.#handles.file(handle)
-    if (typeof file === 'number') return file
-    const { readFd, writeFd } = file
-    const fd = type === F_LOCK.UNLCK ? -1 : this.#handles.fd(handle, type === F_LOCK.RDLCK ? 'readFd' : 'writeFd')
-    if (fd < 0 && type !== F_LOCK.UNLCK) return fd
-    for (const other of new Set([readFd, writeFd]))
-      if (other >= 0 && other !== fd) this.#call(other, F.OFD_SETLK, F_LOCK.UNLCK, range)
-    return fd < 0 ? 0 : this.#call(fd, F.OFD_SETLK, type, range)
+    const fd = this.#handles.lockFd(handle)
+    if (fd < 0) return fd
+    const result = this.#call(fd, F.OFD_SETLK, type, range)
+    // It was opened by somebody who could only read, or only write.
+    return result === -E.BADF ? -E.NOLCK : result
   }
 
   /** The lock of somebody outside that stands against one of ours. */
   conflicting(handle: FileHandle, type: number, range: ByteRange): FileLock | null | number {
-    const file = this.#handles.file(handle)
-    if (typeof file === 'number') return file
-    const result = this.#call(file.writeFd >= 0 ? file.writeFd : file.readFd, F.OFD_GETLK, type, range)
+    const fd = this.#handles.lockFd(handle)
+    const result = fd < 0 ? fd : this.#call(fd, F.OFD_GETLK, type, range)
     const found = this.#lock.getInt16(0, true)
     if (result < 0 || found === F_LOCK.UNLCK) return result < 0 ? result : null
     const start = readSigned(this.#lock, 8)
@@ -51,8 +46,10 @@ export class RangeLocks {
     this.#bytes.fill(0)
     this.#lock.setInt16(0, type, true)
     this.#lock.setInt16(2, SEEK.SET, true)
-    writeWord(this.#lock, 8, start)
-    writeWord(this.#lock, 16, end === Infinity ? 0 : end - start)
+    // No file is so long that these numbers are not exact; what lies beyond is locked as a whole.
+    const first = Math.min(start, Number.MAX_SAFE_INTEGER)
+    writeWord(this.#lock, 8, first)
+    writeWord(this.#lock, 16, end > Number.MAX_SAFE_INTEGER ? 0 : end - first)
     const result = this.#host.fcntl(fd, command, this.#bytes)
     if (result !== -E.NOSYS) return result
     // Where the host has no such call, nobody outside is seen.
