@@ -5,7 +5,7 @@ import { PROT } from '../src/abi/mman.js'
 import { RLIMIT } from '../src/abi/resource.js'
 import { newFileStatus } from '../src/abi/stat.js'
 import { writeWord } from '../src/abi/word.js'
-import { type Description, HostFile, StorageFile } from '../src/processor/files.js'
+import { type Description, HostFile, handleOf, lockableFile, StorageFile } from '../src/processor/files.js'
 import { BLOCK, type Outcome } from '../src/processor/kernel.js'
 import { MemoryFile } from '../src/processor/memory-file.js'
 import { conflicting, type Lockable, type RecordLock, setLock } from '../src/processor/record-locks.js'
@@ -32,11 +32,16 @@ const duplicate =
 
 /** What the locks of a file are kept by; pipes, devices and events have them too. */
 function lockableOf(task: Task, file: Description): Lockable {
-  if (file.lockable !== null) return file.lockable
+  file.lockable ??= inheritedLockable(task, file)
+  return file.lockable
+}
+
+function inheritedLockable({ kernel }: Task, file: Description): Lockable {
+  // A file that lego was started with is the storage manager's as well. The handle stays until the end, as such a descriptor mostly does.
+  const handle = file instanceof HostFile && file.fills ? handleOf(kernel.storage, file) : err(E.NXIO)
+  if (typeof handle !== 'number') return lockableFile(kernel.storage, handle)
   file.status(status)
-  const lockable = { namer: task.kernel, key: `${status.dev}:${status.ino}` }
-  file.lockable = lockable
-  return lockable
+  return { namer: kernel, key: `${status.dev}:${status.ino}` }
 }
 
 function positionOf(file: Description): number {

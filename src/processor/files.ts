@@ -104,14 +104,7 @@ export class StorageFile extends Description {
     this.storage = storage
     this.handle = handle
     this.isDirectory = isDirectory
-    this.lockable = {
-      namer: storage,
-      key: handle.key,
-      outside: {
-        lock: (type, range) => storage.lockRange(handle, type, range),
-        conflicting: (type, range) => storage.lockedRange(handle, type, range),
-      },
-    }
+    this.lockable = lockableFile(storage, handle)
     this.#bytes = bytes
   }
 
@@ -308,6 +301,16 @@ export function descriptorToChange(storage: Storage, file: Description, none: nu
   if (file instanceof HostFile && file.openedAt !== '' && storage.isReadOnly(file.openedAt)) return err(E.ROFS)
   return file.hostFd >= 0 ? file.hostFd : none
 }
+
+/** A file of the storage manager's, for record locks. */
+export const lockableFile = (storage: Storage, handle: FileHandle): Lockable => ({
+  namer: storage,
+  key: handle.key,
+  outside: {
+    lock: (type, range) => storage.lockRange(handle, type, range),
+    conflicting: (type, range) => storage.lockedRange(handle, type, range),
+  },
+})
 
 /** A handle of what a description has open, with one reference for the caller; -ENXIO for what is in memory. */
 export function handleOf(storage: Storage, file: Description): FileHandle | number {
