@@ -70,9 +70,9 @@ export const FAMILIES: readonly Family[] = [
   { name: 'xattr', rows: () => xattr },
 ]
 
-const indices = new Map(
+/** Which of FAMILIES has the call of a number. */
+export const indices: ReadonlyMap<number, number> = new Map(
   FAMILIES.flatMap(({ rows }, index) => Object.values(rows()).map(({ number }) => [number, index])),
 )
 
-/** Which of FAMILIES has the call of a number. */
 export const familyOf = (number: number): number | undefined => indices.get(number)

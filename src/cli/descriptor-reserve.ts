@@ -6,6 +6,8 @@ import { CONTROL, CONTROL_BASE } from '../processor/layout.js'
 
 /** What the event loop of one of Node's threads takes. */
 const OF_THREAD = 12
+/** Open before the guest has any. */
+const OF_LEGO = 28
 /** More than a guest opens while a thread is starting. */
 const PLENTY = 4096
 const START_MS_MAX = 5000
@@ -29,7 +31,7 @@ export class DescriptorReserve {
     this.#words = words
     const limit = new Float64Array(2)
     this.#limit = host.getrlimit(RLIMIT.NOFILE, limit) < 0 ? Infinity : limit[0]!
-    this.#kept = threads * OF_THREAD
+    this.#kept = Math.max(0, Math.min(threads * OF_THREAD, this.#limit - OF_LEGO))
     host.keepDescriptors(this.#kept)
   }
 

@@ -130,10 +130,9 @@ async function run({ options, cache, memory, portable }: GuestInput, thread: Gue
   const reserve = new DescriptorReserve(host, new Int32Array(memory.buffer), cache.vcpus)
   let ticks = false
   const startTicks = (): void => {
-    if (ticks) return
+    if (ticks || thread.startTicks === null) return
     ticks = true
-    if (thread.turn === null) thread.startTicks()
-    else reserve.start(thread.startTicks)
+    reserve.start(thread.startTicks)
   }
   // Where regions are compiled late or never, nothing else may ask for ticks.
   if (options.timeLimitSec < Infinity || options.engine === 'interpreter' || options.hot !== null) startTicks()

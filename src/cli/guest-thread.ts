@@ -22,8 +22,8 @@ export interface GuestThread {
   /** The interpreter, compiled elsewhere meanwhile; undefined: it is compiled here. */
   readonly hub: Promise<WebAssembly.Module | undefined>
   startVcpu(vcpu: number): void
-  /** The guest will not end at once: from now on poll words are set at each tick that it wants. */
-  startTicks(): void
+  /** The guest will not end at once: from now on poll words are set at each tick that it wants. null: they are already. */
+  readonly startTicks: (() => void) | null
   /** For `--host portable`: to the main thread. */
   tell(message: PortableMessage): void
   /** Serves the thread's event loop between two turns of the guest's; null: it has nothing to serve while the guest runs. */

@@ -7,7 +7,7 @@ void runGuest(workerData as GuestInput, {
   stackBytes: STACK_BYTES,
   hub: Promise.resolve(undefined),
   startVcpu: (vcpu) => parentPort?.postMessage(vcpu),
-  startTicks: () => {},
+  startTicks: null,
   tell: (message) => parentPort?.postMessage(message),
   turn: null,
 })

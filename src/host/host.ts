@@ -180,7 +180,7 @@ export interface Host {
   uname(out: SystemName): number
   /** out[0] current, out[1] maximum; Infinity for RLIM_INFINITY. */
   getrlimit(resource: number, out: Float64Array): number
-  /** The last `count` descriptors that the process may have stay unused from now on, whoever opens one; getrlimit does not tell. */
+  /** The last `count` descriptors that the process may have stay unused from now on, whoever opens one; getrlimit does not tell. At most the limit. */
   keepDescriptors(count: number): void
   getrusage(who: number, out: ResourceUsage): number
 }

@@ -36,8 +36,6 @@ const ID_CALLS = {
   x64: { setresuid: 117, setresgid: 119, setgroups: 116 },
   arm64: { setresuid: 147, setresgid: 149, setgroups: 159 },
 } as const
-/** Descriptors that are open before any guest has one. */
-const OF_NODE = 28
 const DEATH_WAIT_NSEC = 1e9
 
 export function linuxHost(): Host {
@@ -557,10 +555,9 @@ class LinuxHost implements Host {
   keepDescriptors(count: number): void {
     const limit = new Float64Array(2)
     if (this.getrlimit(RLIMIT.NOFILE, limit) < 0) return
-    const kept = Math.max(0, Math.min(count, limit[0]! - OF_NODE))
-    writeWord(this.#scratch, 0, limit[0]! - kept)
+    writeWord(this.#scratch, 0, limit[0]! - count)
     writeWord(this.#scratch, 8, limit[1]!)
-    if (this.#call.setrlimit(RLIMIT.NOFILE, this.#at) === 0) this.#keptDescriptors = kept
+    if (this.#call.setrlimit(RLIMIT.NOFILE, this.#at) === 0) this.#keptDescriptors = count
   }
 
   getrusage(who: number, out: ResourceUsage): number {
